@@ -1,0 +1,428 @@
+"""Array source code of the penalties, written by SymPy; rewrites ``catalogue.py``.
+
+    python -m logitreg.numerics.generate
+
+The formulas are those of :mod:`logitreg.theory.penalties` and their derivatives. Where these
+overflow or cancel in floating point, a form in t = exp(-|z|) <= 1 is printed instead, after
+:func:`check_stable_forms` has proved that it is the same function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from flint import arb
+from sympy import (
+    Abs,
+    Add,
+    And,
+    DiracDelta,
+    Expr,
+    Max,
+    Min,
+    Mul,
+    Or,
+    Piecewise,
+    Pow,
+    Rational,
+    S,
+    Symbol,
+    UnevaluatedExpr,
+    exp,
+    limit,
+    log,
+    oo,
+    sign,
+    simplify,
+    sinh,
+    solveset,
+    sqrt,
+    tanh,
+)
+from sympy.codegen.cfunctions import expm1, hypot, log1p
+from sympy.core.relational import Relational
+
+from ..theory.identities import is_identically_zero
+from ..theory.penalties import CATALOGUE, Penalty
+from ..theory.symbols import z
+from .balls import ball_function
+from .convexity import Side, concave_point
+
+__all__ = [
+    "catalogue_source",
+    "check_stable_forms",
+    "derivatives",
+    "in_logarithms",
+    "kinks",
+    "printed",
+    "sides",
+]
+
+_x = Abs(z)
+_t = exp(-_x)
+_delta = CATALOGUE["pseudo-huber"].parameters[0].symbol
+_p = CATALOGUE["power"].parameters[0].symbol
+_root = hypot(1, z / _delta)
+
+STABLE: dict[str, dict[int, Expr]] = {
+    "label-smoothing": {0: _x / 2 + log1p(_t), 1: tanh(z / 2) / 2, 2: _t / (1 + _t) ** 2},
+    "pseudo-huber": {
+        0: z * UnevaluatedExpr(z / (1 + _root)),
+        1: z / _root,
+        2: 1 / _root**3,
+    },
+    "log-cosh": {
+        0: Piecewise(
+            (log1p(2 * sinh(z / 2) ** 2), _x <= 1),
+            (_x + log1p(expm1(-2 * _x) / 2), True),
+        ),
+        1: tanh(z),
+        2: (2 * _t / (1 + _t**2)) ** 2,
+    },
+    "power": {1: _p * sign(z) * _x ** (_p - 1), 2: _p * (_p - 1) * _x ** (_p - 2)},
+    "entropy": {
+        0: -log1p(_t) - _x * _t / (1 + _t),
+        1: z * _t / (1 + _t) ** 2,
+        2: _t / (1 + _t) ** 2 * (1 - z * tanh(z / 2)),
+    },
+}
+"""Derivatives, by order, in a form that neither overflows nor cancels."""
+
+
+def derivatives(penalty: Penalty) -> tuple[Expr, Expr, Expr]:
+    """f, f' and f'' in z, as they are printed; the derivatives are valid away from the kinks of f.
+
+    Examples
+    --------
+    >>> derivatives(CATALOGUE["elastic"])
+    (z**2 + Abs(z), 2*z + sign(z), 2)
+    """
+    stable = STABLE.get(penalty.name, {})
+    value, slope, curvature = (stable.get(n, form) for n, form in enumerate(_defined(penalty)))
+    return value, slope, curvature
+
+
+def _defined(penalty: Penalty) -> list[Expr]:
+    """f, f' and f'' by differentiation alone."""
+    f = penalty.family.replace(lambda e: isinstance(e, (Max, Min)), _as_piecewise)
+    orders = [f]
+    for _ in range(2):
+        orders.append(orders[-1].diff(z).replace(DiracDelta, lambda *_: S.Zero))
+    return orders
+
+
+def _as_piecewise(node: Expr) -> Expr:
+    return node.rewrite(Piecewise)
+
+
+def check_stable_forms() -> list[tuple[str, int]]:
+    """The forms, by (name, order of the derivative), not proved equal to the theory's.
+
+    f is compared with the theory's, f' and f'' with the derivative of the form before. Each has
+    the parity of its order, so z > 0 decides, where the difference vanishes identically.
+
+    Examples
+    --------
+    >>> check_stable_forms()
+    []
+    """
+    unproved = []
+    for name in STABLE:
+        forms = derivatives(CATALOGUE[name])
+        theory = CATALOGUE[name].family
+        for order, form in enumerate(forms):
+            parity = (-1) ** order
+            mirrored = all(_agree(f, parity * f.subs(z, -z)) for f in (theory, form))
+            pieces = [e for e, _ in form.args] if isinstance(form, Piecewise) else [form]
+            if not (mirrored and all(_agree(theory, piece) for piece in pieces)):
+                unproved.append((name, order))
+            theory = in_logarithms(pieces[0]).diff(z).replace(DiracDelta, lambda *_: S.Zero)
+    return unproved
+
+
+def _agree(a: Expr, b: Expr) -> bool:
+    """Whether a = b for every z > 0, by a proof."""
+    if isinstance(a, Piecewise):
+        return all(_agree(p, q) for (p, _), (q, _) in zip(a.args, b.args, strict=True))
+    x = Symbol("x", positive=True)
+    # On z = 2 x every exponential that occurs is a power of exp(x).
+    difference = (in_logarithms(a) - in_logarithms(b)).subs(z, 2 * x)
+    if not difference.has(log):
+        return is_identically_zero(difference) is True
+    return simplify(difference.subs(x, 0)) == 0 and is_identically_zero(difference.diff(x)) is True
+
+
+def in_logarithms(form: Expr) -> Expr:
+    """The form without the functions that floating point alone needs, such as log1p.
+
+    >>> in_logarithms(log1p(z**2))
+    log(z**2 + 1)
+    """
+    rewrites = {
+        log1p: lambda u: log(1 + u),
+        expm1: lambda u: exp(u) - 1,
+        hypot: lambda u, v: sqrt(u**2 + v**2),
+        UnevaluatedExpr: lambda u: u,
+    }
+    for function, rewrite in rewrites.items():
+        form = form.replace(function, rewrite)
+    return form
+
+
+def kinks(penalty: Penalty) -> tuple[tuple[Expr, Expr, Expr], ...]:
+    """The points where f' jumps or f becomes infinite, with f' on the left and on the right.
+
+    Examples
+    --------
+    >>> kinks(CATALOGUE["elastic"]), kinks(CATALOGUE["huber"])
+    (((0, -1, 1),), ())
+    """
+    f, slope, _ = _defined(penalty)
+    b = next((p.symbol for p in penalty.parameters), None)
+    if oo in f.atoms():
+        return ((-b, -oo, S.Zero), (b, S.Zero, oo))
+    values = {p.symbol: penalty.values[p.symbol.name] for p in penalty.parameters}
+    f, slope = f.subs(values), slope.subs(values)
+    corners: set[Expr] = set()
+    for node in f.atoms(Abs, Relational):
+        edges = [node.args[0]] if isinstance(node, Abs) else _edges(node)
+        corners = corners.union(*(_roots(edge) for edge in edges))
+    ordered = [-oo, *sorted(corners), oo]
+    found = []
+    for before, corner, after in zip(ordered, ordered[1:], ordered[2:], strict=False):
+        left, right = (
+            limit(_branch_at(slope, point), z, corner)
+            for point in (_between(before, corner), _between(corner, after))
+        )
+        if left != right:
+            found.append((corner, left, right))
+    return tuple(found)
+
+
+def _between(low: Expr, high: Expr) -> Expr:
+    if low == -oo:
+        return high - 1
+    return low + 1 if high == oo else (low + high) / 2
+
+
+def _branch_at(form: Expr, point: Expr) -> Expr:
+    """The smooth function that the form is around the point."""
+    form = form.replace(
+        lambda e: isinstance(e, Piecewise),
+        lambda e: next(value for value, test in e.args if test.subs(z, point) == True),  # noqa: E712
+    )
+    form = form.replace(sign, lambda u: sign(u.subs(z, point)))
+    return form.replace(Abs, lambda u: u * sign(u.subs(z, point)))
+
+
+def _edges(condition: Relational) -> list[Expr]:
+    """Where the two sides meet; an absolute value meets a bound twice."""
+    difference = condition.lhs - condition.rhs
+    inner = list(difference.atoms(Abs))
+    if len(inner) != 1:
+        return [difference]
+    return [difference.subs(inner[0], s * inner[0].args[0]) for s in (1, -1)]
+
+
+def _roots(edge: Expr) -> list[Expr]:
+    found = solveset(edge, z, S.Reals)
+    return list(found) if found.is_FiniteSet else []
+
+
+_FUNCTIONS = {
+    "exp": "exp",
+    "log": "log",
+    "log1p": "log1p",
+    "expm1": "expm1",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
+    "asinh": "asinh",
+    "atan": "atan",
+    "Abs": "abs",
+    "sign": "sign",
+    "hypot": "hypot",
+}
+
+
+def printed(form: Expr) -> str:
+    """Python source of the expression, for an array ``z`` of the array-API namespace ``xp``.
+
+    Examples
+    --------
+    >>> printed(z**2 / 3 + tanh(z))
+    'z ** 2 / 3 + xp.tanh(z)'
+    """
+    if not form.has(z):
+        return f"xp.full_like(z, {_written(form)})"
+    return _written(form)
+
+
+def _written(e: Expr, inner: bool = False) -> str:
+    """``inner``: in brackets where needed as an operand."""
+    text, atomic = _text(e)
+    return f"({text})" if inner and not atomic else text
+
+
+def _text(e: Expr) -> tuple[str, bool]:
+    kind = e.func.__name__
+    if e is oo:
+        return "math.inf", True
+    if e.is_Integer:
+        return str(e), bool(e >= 0)
+    if e.is_Rational:
+        return f"{e.p} / {e.q}", False
+    if e.is_Symbol:
+        return e.name, True
+    if e.is_NumberSymbol:
+        return repr(float(e)), True
+    if isinstance(e, Add):
+        terms = [_written(a, inner=isinstance(a, Piecewise)) for a in e.as_ordered_terms()]
+        return " + ".join(terms).replace("+ -", "- "), False
+    if isinstance(e, Mul):
+        return _product(e), False
+    if isinstance(e, Pow):
+        return _power(e.base, e.exp)
+    if isinstance(e, UnevaluatedExpr):
+        return f"({_written(e.args[0])})", True
+    if isinstance(e, Piecewise):
+        return _choice([(v, c) for v, c in e.args]), True
+    if kind == "sech":
+        return f"1 / xp.cosh({_written(e.args[0])})", False
+    if kind == "coth":
+        return f"1 / xp.tanh({_written(e.args[0])})", False
+    if kind == "hypot":
+        # Arrays only: the standard's hypot takes no scalar.
+        one, other = e.args
+        return f"xp.hypot(xp.full_like(z, {_written(one)}), {_written(other)})", True
+    arguments = ", ".join(_written(a) for a in e.args)
+    return f"xp.{_FUNCTIONS[kind]}({arguments})", True
+
+
+def _product(e: Expr) -> str:
+    numerator, denominator = [], []
+    for factor in e.as_ordered_factors():
+        if isinstance(factor, Pow) and factor.exp.is_Rational and factor.exp < 0:
+            denominator.append(1 / factor)
+        elif factor.is_Rational and not factor.is_Integer:
+            numerator += [factor.p] if factor.p != 1 else []
+            denominator.append(S(factor.q))
+        else:
+            numerator.append(factor)
+    negative = bool(numerator) and numerator[0] == -1
+    over = " * ".join(_written(S(f), inner=True) for f in numerator[negative:]) or "1"
+    under = " * ".join(_written(f, inner=True) for f in denominator)
+    sign_text = "-" if negative else ""
+    if not under:
+        return sign_text + over
+    return (
+        f"{sign_text}{over} / ({under})" if len(denominator) > 1 else f"{sign_text}{over} / {under}"
+    )
+
+
+def _power(base: Expr, exponent: Expr) -> tuple[str, bool]:
+    if exponent == Rational(1, 2):
+        return f"xp.sqrt({_written(base)})", True
+    if exponent.is_Rational and exponent < 0:
+        return f"1 / {_written(base**-exponent, inner=True)}", False
+    return f"{_written(base, inner=True)} ** {_written(exponent, inner=True)}", False
+
+
+def _choice(branches: list[tuple[Expr, Any]]) -> str:
+    (value, condition), rest = branches[0], branches[1:]
+    if not rest:
+        return printed(value)
+    return f"xp.where({_test(condition)}, {printed(value)}, {_choice(rest)})"
+
+
+def _test(condition: Any) -> str:
+    if isinstance(condition, (And, Or)):
+        mark = " & " if isinstance(condition, And) else " | "
+        return mark.join(f"({_test(part)})" for part in condition.args)
+    symbol = {"StrictLessThan": "<", "LessThan": "<=", "StrictGreaterThan": ">"}
+    mark = symbol.get(condition.func.__name__, ">=")
+    return f"{_written(condition.lhs)} {mark} {_written(condition.rhs)}"
+
+
+_HEADER = '''"""The catalogue's penalties as array functions, by ``generate.py``: do not edit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+__all__ = ["CATALOGUE", "Entry"]
+
+
+class Entry(NamedTuple):
+    """f, f' and f'' as functions (xp, z, **parameters), and what the theory knows about f."""
+
+    value: Callable[..., Any]
+    slope: Callable[..., Any]
+    curvature: Callable[..., Any]
+    kinks: Callable[..., tuple[float, ...]]
+    parameters: dict[str, float]
+    concave_at: float | None
+'''
+
+
+def catalogue_source() -> str:
+    """The text of ``catalogue.py``."""
+    parts = [_HEADER]
+    entries = []
+    for name, penalty in CATALOGUE.items():
+        stem = "_" + name.replace("-", "_")
+        parameters = "".join(f", {p.symbol.name}: float" for p in penalty.parameters)
+        for part, form in zip(("value", "slope", "curvature"), derivatives(penalty), strict=True):
+            parts.append(
+                f"def {stem}_{part}(xp: Any, z: Any{parameters}) -> Any:\n"
+                f"    return {printed(form)}\n"
+            )
+        points = "".join(f"{_written(corner)}, " for corner, _, _ in kinks(penalty))
+        parts.append(
+            f"def {stem}_kinks({parameters[2:]}) -> tuple[float, ...]:\n    return ({points})\n"
+        )
+        defaults = {p.symbol.name: float(p.default) for p in penalty.parameters}
+        witness = _concave_point(penalty)
+        entries.append(
+            f"    {name!r}: Entry({stem}_value, {stem}_slope, {stem}_curvature, {stem}_kinks, "
+            f"{defaults!r}, {witness!r}),"
+        )
+    table = "\n".join(["CATALOGUE: dict[str, Entry] = {", *entries, "}"])
+    return "\n\n".join([*parts, table]) + "\n"
+
+
+def _concave_point(penalty: Penalty) -> float | None:
+    values = {p.symbol: p.default for p in penalty.parameters}
+    curvature = in_logarithms(derivatives(penalty)[2].subs(values))
+    return concave_point(ball_function(curvature, z), sides(penalty))
+
+
+def sides(penalty: Penalty) -> tuple[Side, ...]:
+    """The kinks of the penalty at its parameters' values, in ball arithmetic."""
+    values = {p.symbol: penalty.values[p.symbol.name] for p in penalty.parameters}
+    return tuple(
+        (ball_function(at.subs(values)), _constant(left), _constant(right))
+        for at, left, right in kinks(penalty)
+    )
+
+
+def _constant(number: Expr) -> Callable[[], arb]:
+    if number.is_infinite:
+        return lambda: arb(math.inf if number > 0 else -math.inf)
+    return cast(Callable[[], arb], ball_function(number))
+
+
+def main() -> None:
+    """Rewrite ``catalogue.py`` beside this module."""
+    if unproved := check_stable_forms():
+        raise ArithmeticError(f"not proved equal to the theory: {unproved}; correct STABLE")
+    Path(__file__).with_name("catalogue.py").write_text(catalogue_source(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""A penalty as functions of arrays: its value, slope and curvature on the whole line.
+
+The one door from numerics to theory: a name of the catalogue needs no SymPy, an expression or a
+Penalty of one's own is handed to :mod:`logitreg.theory.penalties` and printed as array source.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from array_api_compat import array_namespace, is_array_api_obj
+from flint import arb
+
+from ..errors import UnknownNameError
+from .balls import ball_function, precision
+from .catalogue import CATALOGUE
+from .convexity import Side, concave_point
+
+if TYPE_CHECKING:
+    from ..theory.penalties import Penalty
+
+__all__ = ["Balls", "Kernel", "kernel"]
+
+ArrayFunction = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Balls:
+    """Enclosures of f' and f'' on Arb balls; at a kink, of the derivatives away from it.
+
+    ``sides`` holds each kink of f with the limits of f' from the left and from the right.
+    """
+
+    slope: Callable[[arb], arb]
+    curvature: Callable[[arb], arb]
+    sides: tuple[Side, ...]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A penalty f as array functions.
+
+    Attributes
+    ----------
+    name : the name in the catalogue or the text of the expression.
+    value, slope, curvature : f, f' and f'' on arrays of any array-API library, or on floats. They
+        are finite, or infinite where f is; at a kink the slope is the middle of the jump.
+    kinks : where f' jumps or f becomes infinite, ascending.
+    parameters : the values of the parameters.
+    concave_at : a point where f is certainly not convex, None if none was found.
+    convex : whether no such point was found.
+
+    Examples
+    --------
+    >>> k = kernel("huber")
+    >>> k.slope(0.5), k.slope(-3.0)
+    (0.5, -1.0)
+    """
+
+    name: str
+    value: ArrayFunction
+    slope: ArrayFunction
+    curvature: ArrayFunction
+    kinks: tuple[float, ...] = ()
+    parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    concave_at: float | None = None
+    _penalty: Penalty | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def convex(self) -> bool:
+        return self.concave_at is None
+
+    @cached_property
+    def balls(self) -> Balls:
+        """Enclosures on Arb balls, read from the theory (this imports SymPy)."""
+        return _balls(self.penalty)
+
+    @cached_property
+    def penalty(self) -> Penalty:
+        """The penalty in the theory (this imports SymPy)."""
+        if self._penalty is not None:
+            return self._penalty
+        from sympy import Rational
+
+        from ..theory.penalties import penalty as in_theory
+
+        # The parameters are exact floats: no nearby simple fraction is meant.
+        exact = {name: Rational(value) for name, value in self.parameters.items()}
+        return in_theory(self.name, **exact)
+
+
+def kernel(penalty: Any, **parameters: float) -> Kernel:
+    """The array functions of a penalty.
+
+    Parameters
+    ----------
+    penalty : a name in the catalogue, the text of an expression in z, a SymPy expression or a
+        :class:`logitreg.theory.penalties.Penalty`. Only a name does without SymPy.
+    parameters : values of the parameters of a catalogue penalty, such as ``delta=2``.
+
+    Raises
+    ------
+    UnknownNameError : the penalty has no parameter of that name.
+    ValueError : a value outside the parameter's domain.
+    ExpressionError : the text is neither a name nor an expression.
+
+    Examples
+    --------
+    >>> float(kernel("label-smoothing").slope(1000.0))
+    0.5
+    >>> kernel("abs(z) + z^4").kinks
+    (0.0,)
+    """
+    if isinstance(penalty, Kernel):
+        return penalty
+    if isinstance(penalty, str) and penalty in CATALOGUE:
+        return _from_catalogue(penalty, tuple(sorted(parameters.items())))
+    if isinstance(penalty, str) and not parameters:
+        return _from_text(penalty)
+    from ..theory.penalties import penalty as in_theory
+
+    return _from_theory(in_theory(penalty, **parameters))
+
+
+@lru_cache(maxsize=256)
+def _from_catalogue(name: str, given: tuple[tuple[str, float], ...]) -> Kernel:
+    entry = CATALOGUE[name]
+    values = dict(entry.parameters)
+    for parameter, value in given:
+        if parameter not in values:
+            raise UnknownNameError(
+                f"penalty {name!r} has no parameter {parameter!r}; it has: "
+                + (", ".join(values) or "none")
+            )
+        lowest = "p >= 1" if parameter == "p" else f"{parameter} > 0"
+        number = float(value)
+        if not (math.isfinite(number) and (number >= 1 if parameter == "p" else number > 0)):
+            raise ValueError(
+                f"parameter {parameter} of penalty {name!r} is {value}; expected {lowest}"
+            )
+        values[parameter] = number
+    if name == "power" and values["p"] == 1:
+        # p (p - 1) |z|^(p - 2) is 0 * infinity at zero.
+        entry = CATALOGUE["absolute"]._replace(parameters=entry.parameters)
+        value, slope, curvature = (_on_arrays(f, {}) for f in entry[:3])
+        kinks = entry.kinks()
+    else:
+        value, slope, curvature = (_on_arrays(f, values) for f in entry[:3])
+        kinks = entry.kinks(**values)
+    return Kernel(name, value, slope, curvature, kinks, MappingProxyType(values), entry.concave_at)
+
+
+@lru_cache(maxsize=256)
+def _from_text(text: str) -> Kernel:
+    from ..theory.penalties import penalty as in_theory
+
+    return _from_theory(in_theory(text))
+
+
+def _from_theory(penalty: Penalty) -> Kernel:
+    if penalty.name in CATALOGUE:
+        from ..theory.penalties import CATALOGUE as KNOWN
+
+        if KNOWN[penalty.name].family == penalty.family:
+            values = {name: float(value) for name, value in penalty.values.items()}
+            return _from_catalogue(penalty.name, tuple(sorted(values.items())))
+    from ..theory.symbols import z
+    from .generate import derivatives, in_logarithms, printed
+
+    value, slope, curvature = (
+        _patched(_compiled(printed(form)), ball_function(in_logarithms(form), z))
+        for form in derivatives(penalty)
+    )
+    balls = _balls(penalty)
+    return Kernel(
+        name=penalty.name,
+        value=value,
+        slope=slope,
+        curvature=curvature,
+        kinks=tuple(float(corner().mid()) for corner, _, _ in balls.sides),
+        concave_at=concave_point(balls.curvature, balls.sides),
+        _penalty=penalty,
+    )
+
+
+def _on_arrays(function: Callable[..., Any], parameters: Mapping[str, float]) -> ArrayFunction:
+    """The function of (xp, z, **parameters) as one of z, a float or an array of any library."""
+
+    def apply(z: Any) -> Any:
+        if is_array_api_obj(z) and not np.isscalar(z):
+            xp = array_namespace(z)
+            if not xp.isdtype(z.dtype, "real floating"):
+                z = xp.astype(z, xp.float64)
+            with np.errstate(all="ignore"):
+                return function(xp, z, **parameters)
+        numbers = np.asarray(z, dtype=np.float64)
+        with np.errstate(all="ignore"):
+            result = function(array_namespace(numbers), numbers, **parameters)
+        return float(result) if numbers.ndim == 0 else result
+
+    return apply
+
+
+def _compiled(source: str) -> Callable[..., Any]:
+    # The text is not the user's: it was printed from a tree that the whitelist has admitted.
+    return cast(Callable[..., Any], eval(f"lambda xp, z: {source}", {"math": math}))
+
+
+def _patched(function: Callable[..., Any], enclosure: Callable[[arb], arb]) -> ArrayFunction:
+    """The function, and where float64 overflows or is undefined on the way, its enclosure."""
+
+    def apply(xp: Any, z: Any) -> Any:
+        result = function(xp, z)
+        lost = xp.isfinite(z) & ~xp.isfinite(result)
+        if not bool(xp.any(lost)):
+            return result
+        numbers = np.array(result, dtype=np.float64)
+        for index in np.argwhere(np.asarray(lost)):
+            at = tuple(index)
+            numbers[at] = _midpoint(enclosure, float(np.asarray(z)[at]), numbers[at])
+        return xp.asarray(numbers, dtype=result.dtype)
+
+    return _on_arrays(apply, {})
+
+
+def _midpoint(enclosure: Callable[[arb], arb], point: float, otherwise: float) -> float:
+    for bits in (128, 1024, 4096):
+        with precision(bits):
+            image = enclosure(arb(point))
+            if image.rel_accuracy_bits() > 53 or image.abs_upper() < arb(2) ** -1075:
+                return float(image.mid())
+    return otherwise
+
+
+def _balls(penalty: Penalty) -> Balls:
+    from ..theory.symbols import z
+    from .generate import derivatives, in_logarithms, sides
+
+    values = {p.symbol: penalty.values[p.symbol.name] for p in penalty.parameters}
+    _, slope, curvature = (in_logarithms(form.subs(values)) for form in derivatives(penalty))
+    return Balls(ball_function(slope, z), ball_function(curvature, z), sides(penalty))

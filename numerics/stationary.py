@@ -1,0 +1,346 @@
+"""The targets of the catalogue's penalties, from a fixed number of vectorised steps.
+
+With c = (1 - alpha)/alpha, e = K - 1 and, for two classes, the logit in place of the gap g:
+
+==================  ===============================================================
+label-smoothing     g = log(1 + K c)
+absolute            g = log(e (c - 1)), or 0 where c <= K/e
+quadratic           g (exp(g) + e) = K c/2
+elastic             (g + s)(exp(g) + e) = y, s and y by regime
+huber               g (exp(g) + e) = K c up to g = K delta/e, then log(e (c/delta - 1))
+power               g^q (exp(g) + e) = e c (1 + e^(-1/q))^q/p, q = p - 1
+entropy             g = c (1 + e exp(-g))
+box                 g = 2 b, and b for two classes
+the others          f'(a) = e f'(b), f'(b)(exp(a + b) + e) = c, g = a + b
+==================  ===============================================================
+
+For two classes K c/2 becomes c/2 in the quadratic, and so on: then f acts on one logit, not on
+two. c is never formed: it overflows. Both sides are multiplied by alpha, and 1 - alpha is an exact
+double-double. The last step of each solver corrects by a residual in double-double arithmetic, in
+which exp(g) - 1 alone carries a rounding error; its weight in g is below one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+
+from .doubledouble import Pair, add, divide, multiply, negate, square_root, two_prod, two_sum
+
+__all__ = ["SOLVERS", "Solver"]
+
+Solver = Callable[..., Any]
+"""(xp, alpha, classes, **parameters) -> target, on float64 arrays with 0 < alpha < 1."""
+
+_LIFT = 2.0**600
+# log 2 = 0x1.62e42fefa39efp-1 + 2.319...e-17 to twice float64 precision.
+_LOG_LIFT = multiply(Pair(600.0, 0.0), Pair(math.log(2), 2.3190468138462996e-17))
+_FAR = 512.0
+_SHIFT = 128.0
+
+
+def _one_minus(alpha: Any) -> Pair:
+    return two_sum(1.0, -alpha)
+
+
+def _scaled(x: Pair, factor: float) -> Pair:
+    return multiply(x, Pair(factor, 0.0))
+
+
+def _log1p_quotient(xp: Any, numerator: Pair, alpha: Any, scale: float) -> Any:
+    """log(1 + numerator/(scale alpha)), and 0 where the numerator is negative."""
+    small = alpha < 1 / _LIFT
+    divisor = two_prod(xp.where(small, alpha * _LIFT, alpha), scale)
+    positive = numerator.high > 0
+    numerator = Pair(
+        xp.where(positive, numerator.high, 0.0), xp.where(positive, numerator.low, 0.0)
+    )
+    quotient = divide(numerator, divisor)
+    near = xp.log1p(quotient.high) + quotient.low / (1 + quotient.high)
+    far = xp.log(quotient.high + 1 / _LIFT) + _LOG_LIFT.low + _LOG_LIFT.high
+    return xp.where(small, far, near)
+
+
+def _expm1_shifted(xp: Any, alpha: Any, g: Any) -> tuple[Any, Any]:
+    """(weight, E) with weight E = alpha (exp(g) - 1), neither of which overflows.
+
+    Beyond g = 512 a factor exp(128) moves from the one to the other. There what is added to
+    E, less than exp(128) times too heavy, is below the last bit all the same.
+    """
+    far = g > _FAR
+    weight = xp.where(far, alpha * math.exp(_SHIFT), alpha)
+    return weight, xp.expm1(xp.where(far, g - _SHIFT, g))
+
+
+def _start(xp: Any, log_y: Any, order: float, rest: float) -> Any:
+    """An approximation from above of the g with g^order (exp(g) + rest) = y."""
+    linear = xp.exp(xp.clip((log_y - math.log1p(rest)) / order, max=709.0))
+    x = log_y / order - math.log(order)
+    w = xp.clip(x, min=0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+    lambert = order * w * (1 - xp.log1p(w) / (2 + w))
+    return xp.minimum(linear, lambert)
+
+
+def _shifted_lambert(xp: Any, alpha: Any, right: Pair, shift: Any, rest: float, steps: int) -> Any:
+    """The g >= 0 with (g + shift)(exp(g) + rest) = shift (1 + rest) + right/alpha.
+
+    Written g (E + 1 + rest) + shift E with E = exp(g) - 1 the left side has no cancellation,
+    and a vanishing right side gives g = 0 exactly. Halley's steps are taken in log g.
+    """
+    positive = right.high > 0
+    high = xp.where(positive, right.high, 1.0)
+    low = xp.where(positive, right.low, 0.0)
+    total = 1 + rest
+    log_y = xp.log(high) - xp.log(alpha)
+    g = xp.minimum(
+        _start(xp, log_y, 1.0, rest), xp.exp(xp.clip(log_y, max=700.0)) / (total + shift)
+    )
+    for _ in range(steps):
+        weight, grown = _expm1_shifted(xp, alpha, g)
+        value = grown * (g + shift) + total * g
+        first = (grown + total) + (grown + 1) * (g + shift)
+        second = (grown + 1) * (2 + g + shift)
+        ratio = weight * value / high
+        step = 2 * (ratio - 1) / (ratio + 1)
+        slope = g * first / value
+        bend = slope + g * g * second / value - slope * slope
+        step = -step / (slope - step * bend / (2 * slope))
+        g = g * ((2 + step) / (2 - step))
+    weight, grown = _expm1_shifted(xp, alpha, g)
+    left = add(multiply(two_sum(g, shift), Pair(grown, 0.0)), two_prod(g, total))
+    left = multiply(left, Pair(weight, 0.0))
+    first = (grown + total) + (grown + 1) * (g + shift)
+    residual = ((high - left.high) - left.low) + low
+    return xp.where(positive, g + residual / (weight * first), 0.0)
+
+
+def _label_smoothing(xp: Any, alpha: Any, classes: int) -> Any:
+    return _log1p_quotient(xp, _scaled(_one_minus(alpha), float(classes)), alpha, 1.0)
+
+
+def _beyond_kink(alpha: Any, classes: int, scale: float) -> Pair:
+    """alpha ((K - 1) c - K scale): positive where the slope ``scale`` is not enough."""
+    left = _scaled(_one_minus(alpha), float(classes - 1))
+    return add(left, negate(multiply(two_prod(alpha, scale), Pair(float(classes), 0.0))))
+
+
+def _absolute(xp: Any, alpha: Any, classes: int) -> Any:
+    return _log1p_quotient(xp, _beyond_kink(alpha, classes, 1.0), alpha, 1.0)
+
+
+def _quadratic(xp: Any, alpha: Any, classes: int) -> Any:
+    factor = 0.5 if classes == 2 else classes / 2
+    right = _scaled(_one_minus(alpha), factor)
+    return _shifted_lambert(xp, alpha, right, 0.0, classes - 1.0, 2 if classes == 2 else 4)
+
+
+def _huber(xp: Any, alpha: Any, classes: int, delta: float) -> Any:
+    factor = 1.0 if classes == 2 else float(classes)
+    edge = delta if classes == 2 else delta * classes / (classes - 1)
+    right = _scaled(_one_minus(alpha), factor)
+    inner = _shifted_lambert(xp, alpha, right, 0.0, classes - 1.0, 2 if classes == 2 else 4)
+    outer = _log1p_quotient(xp, _beyond_kink(alpha, classes, delta), alpha, delta)
+    return xp.where(inner <= edge, inner, outer)
+
+
+def _elastic(xp: Any, alpha: Any, classes: int) -> Any:
+    rest = classes - 1.0
+    steps = 4
+    low_at_kink = _shifted_lambert(
+        xp, alpha, _scaled(_beyond_kink(alpha, classes, 1.0), 0.5), 0.5, rest, steps
+    )
+    if classes == 2:
+        return low_at_kink
+    right = _scaled(_beyond_kink(alpha, 2, 1.0), classes / 2)
+    both_move = _shifted_lambert(xp, alpha, right, 1.0, rest, steps)
+    return xp.where(low_at_kink <= (classes - 2) / 2, low_at_kink, both_move)
+
+
+def _power(xp: Any, alpha: Any, classes: int, p: float) -> Any:
+    if p == 1:
+        return _absolute(xp, alpha, classes)
+    order, rest, total = p - 1, classes - 1.0, float(classes)
+    inverse = divide(Pair(1.0, 0.0), two_sum(p, -1.0))
+    right = multiply(_one_minus(alpha), _power_factor(classes, p))
+    log_y = xp.log(right.high) - xp.log(alpha)
+    g = _start(xp, log_y, order, rest)
+    zero = g == 0
+    g = xp.where(zero, 1.0, g)
+    for _ in range(5):
+        grown = xp.expm1(xp.clip(g, max=40.0))
+        share = (grown + 1) / (grown + total)
+        slope = order + g * share
+        bend = g * share * (1 + g * (1 - share))
+        log_sum = xp.where(g > 40.0, g + rest * xp.exp(-g), xp.log(grown + total))
+        step = order * xp.log(g) + log_sum - log_y
+        step = -step / (slope - step * bend / (2 * slope))
+        g = xp.clip(g * xp.exp(xp.clip(step, min=-2.0, max=2.0)), min=5e-324)
+    weight, grown = _expm1_shifted(xp, alpha, g)
+    # v = g^q as a double-double gives g = v^(1/q), whose error Newton's step reduces.
+    v = divide(right, multiply(two_sum(grown, total), Pair(weight, 0.0)))
+    change = inverse.high * (v.low / v.high) + inverse.low * xp.log(v.high)
+    image = v.high**inverse.high
+    image = image + image * change
+    share = (grown + 1) / (grown + total)
+    return xp.where(zero, 0.0, g + (image - g) / (1 + g * share / order))
+
+
+def _power_factor(classes: int, p: float) -> Pair:
+    """e (1 + b/a)^q/p with b/a = e^(-1/q), zero for two classes, where f acts on one logit."""
+    with mpmath.workprec(160):
+        exact = mpmath.mpf(classes - 1) / p
+        if classes > 2:
+            order = mpmath.mpf(p) - 1
+            exact *= (1 + mpmath.mpf(classes - 1) ** (-1 / order)) ** order
+        return Pair(float(exact), float(exact - float(exact)))
+
+
+def _entropy(xp: Any, alpha: Any, classes: int) -> Any:
+    total, rest = float(classes), classes - 1.0
+    unscaled = _one_minus(alpha)
+    odds = unscaled.high / alpha
+    c = xp.clip(odds, max=700.0)
+    log_y = math.log(rest) + xp.log(c) - c
+    # g = c + W_0(y), the start of the r-Lambert solver at r = 0.
+    g = c + _start(xp, log_y, 1.0, 0.0)
+    for _ in range(3):
+        grown = xp.expm1(xp.clip(g, max=300.0))
+        ratio = g * (1 + grown) / (c * (total + grown))
+        share = rest / (total + grown)
+        slope = 1 + g * share
+        g = g * xp.exp(-2 * (ratio - 1) / (ratio + 1) / slope)
+    grown = xp.expm1(xp.clip(g, max=300.0))
+    left = multiply(multiply(two_sum(1.0, grown), Pair(g, 0.0)), Pair(alpha, 0.0))
+    right = multiply(two_sum(total, grown), unscaled)
+    residual = add(right, negate(left)).high / right.high
+    slope = 1 + g * rest / (total + grown)
+    return xp.where(odds > 700, odds, g + g * residual / slope)
+
+
+def _box(xp: Any, alpha: Any, classes: int, b: float) -> Any:
+    return xp.full_like(alpha, b if classes == 2 else 2 * b)
+
+
+Logit = Callable[[Any], tuple[Pair, Any, Any, Any]]
+"""a -> f'(a), its logarithmic derivative a f''(a)/f'(a), the low logit b(a) and b'(a)."""
+
+
+def _high_logit(
+    xp: Any, alpha: Any, classes: int, logit: Logit, low: Any, high: Any, steps: int
+) -> Any:
+    """g = a + b(a) where f'(a) (exp(a + b) + e) = e c, by Newton's steps in log a, bracketed."""
+    total, rest = float(classes), classes - 1.0
+    right = _scaled(_one_minus(alpha), rest)
+    log_y = xp.log(right.high) - xp.log(alpha)
+    a = high
+    for _ in range(steps):
+        slope, bend, b, db = logit(a)
+        g = a + b
+        grown = xp.expm1(xp.clip(g, max=40.0))
+        log_sum = xp.where(g > 40.0, g + rest * xp.exp(-g), xp.log(grown + total))
+        excess = xp.log(slope.high) + log_sum - log_y
+        high = xp.where(excess > 0, a, high)
+        low = xp.where(excess > 0, low, a)
+        rise = bend + a * (1 + db) * (grown + 1) / (grown + total)
+        newton = a * xp.exp(xp.clip(-excess / rise, min=-700.0, max=700.0))
+        inside = (newton >= low) & (newton <= high)
+        a = xp.where(inside, newton, xp.sqrt(low * high))
+    slope, bend, b, db = logit(a)
+    g = two_sum(a, b)
+    weight, grown = _expm1_shifted(xp, alpha, g.high)
+    left = add(two_sum(grown, total), Pair(g.low * (grown + 1), 0.0))
+    left = multiply(multiply(left, Pair(weight, 0.0)), slope)
+    residual = add(right, negate(left)).high / right.high
+    rise = bend + a * (1 + db) * (grown + 1) / (grown + total)
+    return g.high + (g.low + a * residual / rise * (1 + db))
+
+
+def _saturating_bracket(xp: Any, alpha: Any, classes: int, delta: float) -> tuple[Any, Any]:
+    """Bounds on a, where min(a, delta)/sqrt 2 <= f'(a) <= min(a, delta)."""
+    rest = classes - 1.0
+    log_y = math.log(rest) + xp.log(1 - alpha) - xp.log(alpha)
+    y = xp.exp(xp.clip(log_y, max=700.0))
+    low = xp.clip(y / (math.e + rest), max=0.5)
+    far = log_y + 0.5 * math.log(2) - math.log(delta)
+    near = xp.clip(y * math.sqrt(2) / classes, max=delta)
+    return 0.99 * low, 1.01 * xp.where(near > far, near, far)
+
+
+def _pseudo_huber(xp: Any, alpha: Any, classes: int, delta: float) -> Any:
+    rest = classes - 1.0
+    square = two_prod(delta, delta)
+
+    def logit(a: Any) -> tuple[Pair, Any, Any, Any]:
+        norm = add(two_prod(a, a), square)
+        root = square_root(norm, xp.sqrt(norm.high))
+        slope = divide(two_prod(a, delta), root)
+        bend = square.high / norm.high
+        if classes == 2:
+            return slope, bend, 0.0 * a, 0.0
+        ratio = 1 / (rest * rest + (rest * rest - 1) * (a / delta) ** 2)
+        scale = xp.sqrt(ratio)
+        return slope, bend, a * scale, rest * rest * ratio * scale
+
+    low, high = _saturating_bracket(xp, alpha, classes, delta)
+    return _high_logit(xp, alpha, classes, logit, low, high, 16)
+
+
+def _log_cosh(xp: Any, alpha: Any, classes: int) -> Any:
+    rest = classes - 1.0
+
+    def logit(a: Any) -> tuple[Pair, Any, Any, Any]:
+        # tanh a = E (2 + E)/(2 + E (2 + E)) with E = exp(a) - 1: E alone is rounded.
+        grown = xp.expm1(xp.clip(a, max=40.0))
+        product = multiply(two_sum(2.0, grown), Pair(grown, 0.0))
+        slope = divide(product, add(product, Pair(2.0, 0.0)))
+        cosh_squared = (2 + product.high) ** 2 / (4 * (1 + grown) ** 2)
+        bend = a / (slope.high * cosh_squared)
+        if classes == 2:
+            return slope, bend, 0.0 * a, 0.0
+        t = slope.high
+        b = 0.5 * xp.log1p(2 * t / (rest - t))
+        return slope, bend, b, rest / (cosh_squared * (rest - t) * (rest + t))
+
+    low, high = _saturating_bracket(xp, alpha, classes, 1.0)
+    return _high_logit(xp, alpha, classes, logit, low, high, 16)
+
+
+def _cosh(xp: Any, alpha: Any, classes: int) -> Any:
+    rest = classes - 1.0
+
+    def logit(a: Any) -> tuple[Pair, Any, Any, Any]:
+        # sinh a = E (2 + E)/(2 + 2 E) with E = exp(a) - 1: E alone is rounded.
+        grown = xp.expm1(a)
+        quotient = divide(two_sum(2.0, grown), _scaled(two_sum(1.0, grown), 2.0))
+        slope = multiply(quotient, Pair(grown, 0.0))
+        sinh = slope.high
+        cosh = xp.hypot(sinh, 1 + 0 * sinh)
+        if classes == 2:
+            return slope, a * cosh / sinh, 0.0 * a, 0.0
+        s = sinh / rest
+        root = xp.hypot(s, 1 + 0 * s)
+        return slope, a * cosh / sinh, xp.log1p(s + s * (s / (1 + root))), cosh / (rest * root)
+
+    log_y = math.log(rest) + xp.log(1 - alpha) - xp.log(alpha)
+    y = xp.exp(xp.clip(log_y, max=700.0))
+    low = xp.clip(y / (1.05 * (math.e + rest)), max=0.5)
+    high = xp.minimum(y / classes, xp.clip(0.5 * (log_y + math.log(2.4)), min=1.0))
+    return _high_logit(xp, alpha, classes, logit, 0.99 * low, 1.01 * high, 10)
+
+
+SOLVERS: dict[str, Solver] = {
+    "label-smoothing": _label_smoothing,
+    "quadratic": _quadratic,
+    "absolute": _absolute,
+    "huber": _huber,
+    "pseudo-huber": _pseudo_huber,
+    "log-cosh": _log_cosh,
+    "cosh": _cosh,
+    "power": _power,
+    "elastic": _elastic,
+    "entropy": _entropy,
+    "box": _box,
+}

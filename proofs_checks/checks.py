@@ -1,0 +1,156 @@
+"""Checks that several claims share: from the formal content of a statement to an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sympy import Expr, Rational, Sum, Symbol
+from sympy.core.relational import Relational
+
+from ..theory.multiclass import (
+    at_components,
+    at_logits,
+    direction,
+    second_directional_derivative,
+    sums_as_symbols,
+)
+from ..theory.symbols import k, logits
+from .evidence import Outcome, weakest
+from .prover import Domain, prove, sign_at
+from .smt import prove_implication
+
+__all__ = [
+    "Proposition",
+    "all_of",
+    "convex_in_the_logits",
+    "holds_on_its_domain",
+    "same_function_of_logits",
+    "symmetric_in_the_logits",
+]
+
+
+@dataclass(frozen=True)
+class Proposition:
+    """A relation that is to hold on a whole domain."""
+
+    relation: Relational
+    domain: Domain
+
+
+def holds_on_its_domain(propositions: Sequence[Proposition]) -> Outcome:
+    """Every proposition holds on its domain."""
+    return all_of(prove(p.relation, p.domain) for p in propositions)
+
+
+def all_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """The conjunction, up to the first refutation; the details of all that were needed."""
+    seen: list[Outcome] = []
+    for outcome in outcomes:
+        seen.append(outcome)
+        if outcome.refutes:
+            return outcome
+    decisive = weakest(seen)
+    if not decisive.supported or len(seen) == 1:
+        return decisive
+    methods = " + ".join(dict.fromkeys(o.method for o in seen))
+    details = "; ".join(o.detail for o in seen)
+    return Outcome(decisive.status, methods, details, decisive.grade)
+
+
+def _depends_on_the_class(total: Sum) -> bool:
+    """Whether the summand holds the class other than through its logit."""
+    return bool(total.replace(logits[k], Symbol("x")).function.has(k))
+
+
+_SAMPLE_LOGITS = tuple(map(Rational, (1, 0, -2)))
+
+
+def same_function_of_logits(sides: tuple[Expr, Expr]) -> Outcome:
+    """Two functions of K logits are the same for every K, or differ at K = 3 and given logits."""
+    difference = (sides[0] - sides[1]).expand()
+    if difference == 0 or difference.simplify() == 0:
+        return Outcome.proved("symbolic identity, K symbolic", f"{sides[0]} = {sides[1]}")
+    return _differs_at(difference, "the two sides differ")
+
+
+def _differs_at(difference: Expr, what: str) -> Outcome:
+    value = at_logits(difference, _SAMPLE_LOGITS)
+    point = {s: Rational(1, 10) for s in value.free_symbols}
+    if sign_at(value, point):
+        shown = f"{str(value.subs(point).evalf(16))[:17]}..."
+        where = f"K = 3, logits (1, 0, -2), true class 1{''.join(f', {s} = {v}' for s, v in point.items())}"
+        return Outcome.refuted("evaluation with exact logits", what, f"{where}: difference {shown}")
+    return Outcome.undecided("symbolic identity, K symbolic", f"no proof, no witness: {difference}")
+
+
+def symmetric_in_the_logits(f: Expr) -> Outcome:
+    """A function of the logits is unchanged when the classes are permuted."""
+    reduced, names = sums_as_symbols(f)
+    if not reduced.has(logits) and not any(_depends_on_the_class(total) for total in names):
+        return Outcome.proved("structure", "the logits enter through sums over all classes alone")
+    swapped = at_logits(f, (_SAMPLE_LOGITS[1], _SAMPLE_LOGITS[0], _SAMPLE_LOGITS[2]))
+    difference = at_logits(f, _SAMPLE_LOGITS) - swapped
+    point = {s: Rational(1, 10) for s in difference.free_symbols}
+    if sign_at(difference, point):
+        witness = "K = 3: the logits (1, 0, -2) and (0, 1, -2) give different values"
+        return Outcome.refuted("evaluation with exact logits", "not symmetric", witness)
+    return Outcome.undecided("structure", f"symmetry of {f} neither proved nor refuted")
+
+
+def convex_in_the_logits(f: Expr) -> Outcome:
+    """The second derivative of f along every direction v is non-negative, K symbolic.
+
+    Proved where it is a sum of terms each non-negative under its sum, or the variance
+    S_2/S_0 - (S_1/S_0)^2 of v under positive weights; refuted at K = 3.
+    """
+    bend = second_directional_derivative(f)
+    negative = _negative_direction(bend)
+    if negative is not None:
+        return Outcome.refuted("evaluation with exact logits", "negative curvature", negative)
+    reduced, names = sums_as_symbols(bend.expand())
+    hypotheses: list[Relational] = []
+    weighted = {power: _weighted_sum(names, power) for power in (0, 1, 2)}
+    for total, symbol in names.items():
+        if _termwise_nonnegative(total.function):
+            hypotheses.append(symbol > 0 if not total.has(direction) else symbol >= 0)
+    if all(s is not None for s in weighted.values()):
+        mean = Symbol("mean", real=True)
+        s0, s1, s2 = (weighted[p] for p in (0, 1, 2))
+        hypotheses += [
+            s2 - 2 * mean * s1 + mean**2 * s0 >= 0,
+            (mean * s0 - s1 >= 0),
+            (mean * s0 - s1 <= 0),
+        ]
+    try:
+        outcome = prove_implication(hypotheses, reduced >= 0)
+    except TypeError as error:
+        return Outcome.undecided("z3", str(error))
+    if outcome.supported:
+        return outcome
+    return Outcome.undecided("z3", f"curvature {bend} neither proved nor refuted")
+
+
+def _weighted_sum(names: Mapping[Sum, Symbol], power: int) -> Symbol | None:
+    """The symbol of sum_k v_k^power w_k with positive weights w_k."""
+    for total, symbol in names.items():
+        weight = total.function / direction[k] ** power
+        if not weight.has(direction) and weight.is_positive:
+            return symbol
+    return None
+
+
+def _termwise_nonnegative(term: Expr) -> bool:
+    return bool(term.subs({direction[k]: Symbol("v", real=True)}).is_nonnegative)
+
+
+def _negative_direction(bend: Expr) -> str | None:
+    vectors = [(1, 0, 0), (1, -1, 0), (1, 1, 1)]
+    for values in ((1, 0, -2), (3, 0, 0), (8, 0, -1)):
+        for vector in vectors:
+            number = at_components(bend, {logits: values, direction: vector})
+            if not number.free_symbols and sign_at(number, {}) < 0:
+                return (
+                    f"K = 3, logits {values}, direction {vector}: {str(number.evalf(12))[:14]}..."
+                )
+    return None

@@ -1,0 +1,37 @@
+"""Every claim of the ledger, one module for each topic."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ...errors import UnknownNameError
+from ..claim import Claim
+
+__all__ = ["all_claims", "find_claim"]
+
+
+@cache
+def all_claims() -> tuple[Claim, ...]:
+    """The claims in the order of the ledger."""
+    from . import alignment, closed_forms, label_smoothing, multiclass, penalties, targets
+
+    modules = (label_smoothing, penalties, targets, multiclass, closed_forms, alignment)
+    return tuple(claim for module in modules for claim in module.CLAIMS)
+
+
+def find_claim(id: str) -> Claim:
+    """The claim that bears this id.
+
+    Raises
+    ------
+    UnknownNameError : there is none; the message names the nearest ids.
+    """
+    from difflib import get_close_matches
+
+    known = {claim.id: claim for claim in all_claims()}
+    if id not in known:
+        near = get_close_matches(id, known, n=3, cutoff=0.4) or sorted(known)[:3]
+        raise UnknownNameError(
+            f"no claim {id!r}; did you mean {' or '.join(near)}? `logitreg verify` lists all claims."
+        )
+    return known[id]

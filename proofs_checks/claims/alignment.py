@@ -1,0 +1,102 @@
+"""Claims: clustered logits align the weights with Fisher's direction, with a bound."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sympy import Eq, Expr, Interval, exp, oo, sqrt
+
+from ...theory import alignment as theory
+from ...theory.alignment import beta, epsilon, residual_norm
+from ...theory.losses import sigmoid
+from ...theory.penalties import CATALOGUE
+from ...theory.symbols import alpha, z
+from ...theory.targets import curvature_at_target
+from ..checks import Proposition, all_of, holds_on_its_domain
+from ..claim import Claim, Variant
+from ..evidence import Outcome
+from ..smt import prove_implication
+
+__all__ = ["CLAIMS"]
+
+
+class _Bound(NamedTuple):
+    """A proposed epsilon (in m, M) and a proposed bound on ||X (S - S_F)|| (in epsilon, beta, q)."""
+
+    spread: Expr
+    displacement: Expr
+
+
+def _follows_from_the_lemmas(bound: _Bound) -> Outcome:
+    """Every lemma is valid in real arithmetic, and holds where the true one is an equality."""
+    return all_of(map(_lemma_is_valid, theory.lemmas(bound.spread, bound.displacement)))
+
+
+def _lemma_is_valid(lemma: theory.Lemma) -> Outcome:
+    for point in lemma.extremal:
+        met = all(hypothesis.subs(point) == True for hypothesis in lemma.hypotheses)  # noqa: E712
+        if met and lemma.conclusion.subs(point) == False:  # noqa: E712
+            where = ", ".join(f"{s} = {v}" for s, v in point.items())
+            return Outcome.refuted("exact evaluation", f"not {lemma.conclusion}", where)
+    return prove_implication(lemma.hypotheses, lemma.conclusion, timeout_ms=10000)
+
+
+_SPREAD, _DISPLACEMENT = theory.relative_spread(), theory.displacement_bound()
+_inner = sqrt(beta**2 + (1 - epsilon**2) * residual_norm**2)
+
+
+def _is_the_curvature(expression: Expr) -> Outcome:
+    """l''(z) at the stationary point of the quadratic penalty, where 2 z (1 + exp(z)) = c."""
+    quadratic = curvature_at_target(CATALOGUE["quadratic"])
+    strength = 1 / (1 + 2 * z * (1 + exp(z)))
+    at_target = (quadratic - expression).subs(alpha, strength)
+    relation = Eq(at_target, 0, evaluate=False)
+    return holds_on_its_domain([Proposition(relation, {z: Interval.open(0, oo)})])
+
+
+CLAIMS = (
+    Claim(
+        id="lead.alignment-bound",
+        printed=Variant(
+            "$\\sin \\angle(S, S_F) \\leq r \\epsilon / \\sqrt{1 - \\epsilon^2}$ in the metric of the data, "
+            "with $\\epsilon = (M - m)/(M + m)$ and $m \\leq \\ell'(z_i)/(z_i - z^*) \\leq M$; for weights "
+            "that are no minimiser the gradient enters as $\\beta$.",
+            _Bound(_SPREAD, _DISPLACEMENT),
+        ),
+        source="lead: clustered logits align with Fisher's direction",
+        hypotheses=(
+            "X has full column rank",
+            "l convex and differentiable, with minimiser z* != 0",
+            "m > 0, so that epsilon < 1",
+        ),
+        checks=(_follows_from_the_lemmas,),
+        controls=(
+            Variant("epsilon = (M - m)/(2 (M + m))", _Bound(_SPREAD / 2, _DISPLACEMENT)),
+            Variant(
+                "without 1/sqrt(1 - epsilon^2)",
+                _Bound(_SPREAD, (beta + epsilon * sqrt(1 - epsilon**2) * _inner) / (1 - epsilon**2)),
+            ),
+            Variant(
+                "epsilon squared", _Bound(_SPREAD, (beta + epsilon**2 * _inner) / (1 - epsilon**2))
+            ),
+            Variant("without the gradient", _Bound(_SPREAD, epsilon * _inner / (1 - epsilon**2))),
+        ),
+        derivation=theory.derivation,
+    ),
+    Claim(
+        id="lead.curvature-quadratic",
+        printed=Variant(
+            "For $f = z^2$ the curvature at the target is "
+            "$\\ell''(z^*) = 2\\alpha (1 + z^* \\sigma(z^*))$.",
+            2 * alpha * (1 + z * sigmoid(z)),
+        ),
+        source="lead: targets in closed form",
+        hypotheses=("0 < alpha < 1",),
+        checks=(_is_the_curvature,),
+        controls=(
+            Variant("2 alpha (1 + z*)", 2 * alpha * (1 + z)),
+            Variant("alpha (1 + z* sigmoid(z*))", alpha * (1 + z * sigmoid(z))),
+            Variant("2 alpha (1 + z* sigmoid(-z*))", 2 * alpha * (1 + z * sigmoid(-z))),
+        ),
+    ),
+)

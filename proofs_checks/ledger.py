@@ -1,0 +1,169 @@
+"""The ledger: every claim with its verdict, its evidence and its controls."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnknownNameError
+from .claim import Entry, judge
+from .claims import all_claims, find_claim
+
+__all__ = ["Ledger", "expected_verdicts", "select", "verify"]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The judged claims, in the order of the registry.
+
+    Examples
+    --------
+    >>> ledger = verify(["primer.ls-example"])
+    >>> ledger["primer.ls-example"].verdict.value
+    'misprinted'
+    >>> ledger.deviations()
+    ()
+    """
+
+    entries: tuple[Entry, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, id: str) -> Entry:
+        for entry in self.entries:
+            if entry.id == id:
+                return entry
+        raise UnknownNameError(f"no claim {id!r} in this ledger of {len(self)} claims")
+
+    def deviations(self) -> tuple[str, ...]:
+        """Where a verdict or a grade is not the recorded one, or a control was not rejected."""
+        expected = expected_verdicts()
+        found = []
+        for entry in self.entries:
+            now = (entry.verdict.value, entry.grade)
+            if now != expected.get(entry.id):
+                recorded = " ".join(expected.get(entry.id, ("nothing",)))
+                found.append(f"{entry.id}: {' '.join(now)}, recorded: {recorded}")
+            if entry.controls.rejected != entry.controls.total:
+                found.append(
+                    f"{entry.id}: rejects {entry.controls.rejected} of {entry.controls.total} controls"
+                )
+        return tuple(found)
+
+    def to_json(self) -> str:
+        """The ledger as JSON: a list with one object for each claim."""
+        return json.dumps([_as_object(entry) for entry in self.entries], indent=2, ensure_ascii=False)
+
+    def write(self, path: Path) -> None:
+        """Write :meth:`to_json` to a file."""
+        path.write_text(self.to_json() + "\n", encoding="utf-8")
+
+
+def _as_object(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "statement": entry.statement,
+        "source": entry.source,
+        "verdict": entry.verdict.value,
+        "grade": entry.grade,
+        "hypotheses": list(entry.hypotheses),
+        "corrected": entry.corrected,
+        "witness": entry.witness,
+        "evidence": [asdict(piece) for piece in entry.evidence],
+        "controls": {"rejected": entry.controls.rejected, "total": entry.controls.total},
+        "seconds": entry.seconds,
+    }
+
+
+def expected_verdicts() -> dict[str, tuple[str, str]]:
+    """The verdict and grade that the repository records for each claim."""
+    text = files(__package__).joinpath("expected.json").read_text(encoding="utf-8")
+    return {id: (verdict, grade) for id, (verdict, grade) in json.loads(text).items()}
+
+
+def select(patterns: Sequence[str]) -> tuple[str, ...]:
+    """The ids that match any of the patterns (``beck.*``), in the order of the ledger.
+
+    Raises
+    ------
+    UnknownNameError : a pattern matches no claim.
+    """
+    ids = [claim.id for claim in all_claims()]
+    for pattern in patterns:
+        if not any(fnmatchcase(id, pattern) for id in ids):
+            find_claim(pattern)
+    return tuple(id for id in ids if any(fnmatchcase(id, pattern) for pattern in patterns))
+
+
+def verify(
+    claims: Sequence[str] | None = None,
+    *,
+    controls: bool = True,
+    workers: int | None = None,
+    on_entry: Callable[[Entry], None] | None = None,
+) -> Ledger:
+    """Derive, check and judge claims.
+
+    Parameters
+    ----------
+    claims : ids, or patterns such as ``"beck.*"``; None for every claim.
+    controls : whether each claim's false variants are tried as well.
+    workers : processes; None for one per core, 1 for this process alone.
+    on_entry : called with each entry as it is finished.
+
+    Returns
+    -------
+    Ledger : in the order of the registry, whatever the order in which the claims were finished.
+
+    Raises
+    ------
+    UnknownNameError : a pattern matches no claim.
+
+    Examples
+    --------
+    >>> [entry.verdict.value for entry in verify(["beck.ls-*"], workers=1)]
+    ['misprinted', 'holds', 'holds']
+    """
+    ids = select(claims) if claims is not None else tuple(claim.id for claim in all_claims())
+    count = min(workers if workers is not None else (os.cpu_count() or 1), len(ids))
+    work = partial(_judge_by_id, controls=controls)
+    done: dict[str, Entry] = {}
+    if count <= 1:
+        for id in ids:
+            done[id] = _announce(work(id), on_entry)
+    else:
+        with ProcessPoolExecutor(count) as pool:
+            futures = [pool.submit(work, id) for id in ids]
+            try:
+                for future in as_completed(futures):
+                    entry = _announce(future.result(), on_entry)
+                    done[entry.id] = entry
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return Ledger(tuple(done[id] for id in ids))
+
+
+def _judge_by_id(id: str, *, controls: bool) -> Entry:
+    claim = find_claim(id)
+    if controls:
+        return judge(claim)
+    return judge(replace(claim, controls=()))
+
+
+def _announce(entry: Entry, on_entry: Callable[[Entry], None] | None) -> Entry:
+    if on_entry is not None:
+        on_entry(entry)
+    return entry

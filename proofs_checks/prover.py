@@ -1,0 +1,331 @@
+"""One door to a proof: ``prove(relation, domain)`` is PROVED, CERTIFIED, refuted or undecided.
+
+In this order: exact algebra with assumptions; a witness at a rational point, its sign certified by
+ball arithmetic; z3, with exp(z) as a variable of its own; ball arithmetic with subdivision on the
+compact part of the domain and an analytic bound on its tails.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from flint import arb, fmpq
+from sympy import (
+    And,
+    Dummy,
+    Eq,
+    Expr,
+    Ge,
+    Gt,
+    Interval,
+    Le,
+    Lt,
+    Ne,
+    Poly,
+    PolynomialError,
+    Rational,
+    S,
+    Symbol,
+    factor,
+    fraction,
+    log,
+    oo,
+    simplify,
+    together,
+)
+from sympy.core.relational import Relational
+
+from ..numerics.balls import ball_function, precision
+from ..theory.identities import in_exponentials, is_identically_zero, split_exponentials
+from .evidence import Grade, Outcome
+from .smt import prove_implication
+
+__all__ = ["certify_positive", "find_witness", "prove", "sign_at", "tail_start", "tell"]
+
+Domain = Mapping[Symbol, Interval]
+
+_MAX_BOXES = 20000
+_BITS = 128
+
+
+def prove(relation: Relational, domain: Domain) -> Outcome:
+    """Whether the relation holds for every point of the domain.
+
+    Parameters
+    ----------
+    relation : Eq, Gt, Ge, Lt or Le between real expressions.
+    domain : an interval, bounded or not, for each free symbol of the relation.
+
+    Returns
+    -------
+    Outcome : PROVED or CERTIFIED support, a refutation with its witness, or undecided with the
+        place where the certificate stopped.
+
+    Examples
+    --------
+    >>> from sympy import cosh, tanh
+    >>> z = Symbol("z", real=True)
+    >>> line = {z: Interval(-oo, oo)}
+    >>> prove(Ge(cosh(z), 1 + z**2 / 2), {z: Interval(1, 2)}).grade.name
+    'CERTIFIED'
+    >>> prove(Gt(1 - z * tanh(z / 2), 0), line).witness
+    'z = 2 gives -0.52318831191152...'
+    """
+    if relation == S.true:
+        return Outcome.proved("symbolic sign", "the relation evaluates to true")
+    if relation == S.false:
+        return Outcome.refuted("symbolic sign", "the relation evaluates to false", "any value")
+    if isinstance(relation, Eq):
+        return _prove_equality(relation, domain)
+    strict = isinstance(relation, (Gt, Lt))
+    if not isinstance(relation, (Gt, Ge, Lt, Le)):
+        raise TypeError(f"expected an equation or an inequality, got {relation}")
+    positive = relation.gts - relation.lts
+    missing = positive.free_symbols - set(domain)
+    if missing:
+        raise ValueError(f"no domain given for {sorted(map(str, missing))} in {relation}")
+    by_algebra = _positive_by_algebra(positive, domain, strict)
+    if by_algebra is not None:
+        return by_algebra
+    witness = find_witness(positive, domain, strict=strict)
+    if witness is not None:
+        return _refuted(relation, witness)
+    by_smt = _positive_by_smt(positive, domain, strict)
+    if by_smt is not None:
+        return by_smt
+    return certify_positive(positive, domain)
+
+
+def _prove_equality(relation: Eq, domain: Domain) -> Outcome:
+    difference = relation.lhs - relation.rhs
+    if is_identically_zero(difference):
+        return Outcome.proved("symbolic identity", f"{relation.lhs} = {relation.rhs}")
+    for point in _rational_points(domain):
+        sign = sign_at(difference, point)
+        if sign:
+            return _refuted(relation, tell(difference, point))
+    return Outcome.undecided("symbolic identity", f"no proof and no witness for {relation}")
+
+
+def _refuted(relation: Relational, witness: str) -> Outcome:
+    method = "ball arithmetic at a rational point"
+    return Outcome.refuted(method, f"{relation} fails", witness, Grade.CERTIFIED)
+
+
+def _positive_by_algebra(expression: Expr, domain: Domain, strict: bool) -> Outcome | None:
+    """SymPy's assumptions, on symbols that carry the sign of their domain."""
+    stand_in = {symbol: _with_sign(symbol, interval) for symbol, interval in domain.items()}
+    for form in (expression, factor(together(in_exponentials(expression))), simplify(expression)):
+        marked = form.subs(stand_in)
+        if marked.is_positive or (not strict and marked.is_nonnegative):
+            return Outcome.proved("symbolic sign", f"{form} {'>' if strict else '>='} 0")
+    return None
+
+
+def _with_sign(symbol: Symbol, interval: Interval) -> Symbol:
+    if interval.inf > 0 or (interval.inf == 0 and interval.left_open):
+        return Dummy(symbol.name, positive=True)
+    if interval.inf == 0:
+        return Dummy(symbol.name, nonnegative=True)
+    return Dummy(symbol.name, real=True)
+
+
+def _positive_by_smt(expression: Expr, domain: Domain, strict: bool) -> Outcome | None:
+    """z3 on the expression with exp(s) as a variable; what it proves so holds for the true exp."""
+    hypotheses: list[Relational] = []
+    reduced = expression
+    for symbol, interval in domain.items():
+        u = Symbol(f"exp_{symbol.name}", positive=True)
+        reduced = split_exponentials(reduced, symbol, u)
+        if reduced.has(u):
+            hypotheses += [Ge(u, 1 + symbol), Ge(1, u * (1 - symbol))]
+            if interval.inf >= 0:
+                hypotheses.append(Ge(u, 1 + symbol + symbol**2 / 2))
+        if interval.inf != -oo:
+            hypotheses.append((Gt if interval.left_open else Ge)(symbol, interval.inf))
+        if interval.sup != oo:
+            hypotheses.append((Lt if interval.right_open else Le)(symbol, interval.sup))
+    numerator, denominator = fraction(together(reduced))
+    goal = (Gt if strict else Ge)(numerator * denominator, 0)
+    if not denominator.is_number:
+        goal = And(goal, Ne(denominator, 0))
+    try:
+        outcome = prove_implication([h for h in hypotheses if h != S.true], goal, timeout_ms=2000)
+    except TypeError:
+        return None
+    return outcome if outcome.supported else None
+
+
+def sign_at(expression: Expr, point: Mapping[Symbol, Rational]) -> int:
+    """The certified sign of the expression at a rational point, or 0 where none is certified."""
+    function = ball_function(expression, *point)
+    for bits in (_BITS, 4 * _BITS):
+        with precision(bits):
+            value = function(*(arb(fmpq(int(v.p), int(v.q))) for v in point.values()))
+            if value > 0:
+                return 1
+            if value < 0:
+                return -1
+    return 0
+
+
+def find_witness(expression: Expr, domain: Domain, *, strict: bool) -> str | None:
+    """A rational point of the domain at which ``expression`` is certified not to be positive."""
+    for point in _rational_points(domain):
+        try:
+            fails = sign_at(expression, point) < 0
+        except TypeError:
+            return None
+        if fails or (strict and simplify(expression.subs(point)) == 0):
+            return tell(expression, point)
+    return None
+
+
+def tell(expression: Expr, point: Mapping[Symbol, Rational]) -> str:
+    """The point and the value there, as the ledger shows a witness."""
+    where = ", ".join(f"{symbol} = {value}" for symbol, value in point.items())
+    value = expression.subs(point)
+    exact = value if value.is_Rational else f"{str(value.evalf(16))[:17]}..."
+    return f"{where} gives {exact}"
+
+
+def _rational_points(domain: Domain) -> Iterator[dict[Symbol, Rational]]:
+    """Points of the domain, tame ones first."""
+    ladder = [
+        0,
+        1,
+        2,
+        3,
+        5,
+        8,
+        20,
+        Rational(1, 2),
+        Rational(1, 3),
+        Rational(1, 10),
+        Rational(1, 1000),
+    ]
+    signed = [Rational(v) for v in ladder] + [-Rational(v) for v in ladder if v]
+    choices = []
+    for symbol, interval in domain.items():
+        inside = [v for v in signed if v in interval and (v.is_integer or not symbol.is_integer)]
+        if interval.inf.is_finite and interval.sup.is_finite:
+            span = interval.sup - interval.inf
+            fractions = [Rational(i, 16) for i in (8, 1, 15, 4, 12)]
+            more = [interval.inf + span * t for t in fractions]
+            inside += [
+                v for v in more if v.is_Rational and v not in inside and not symbol.is_integer
+            ]
+        choices.append([v for v in inside if v in interval])
+    points = sorted(product(*(range(len(c)) for c in choices)), key=sum)[:600]
+    for index in points:
+        yield {s: c[i] for s, c, i in zip(domain, choices, index, strict=True)}
+
+
+def certify_positive(expression: Expr, domain: Domain) -> Outcome:
+    """Ball arithmetic: tails by an analytic bound, the compact rest by subdivision.
+
+    At most one symbol may range over an unbounded interval. The strict inequality is certified,
+    also where the weak one was asked for.
+    """
+    unbounded = [s for s, i in domain.items() if not (i.inf.is_finite and i.sup.is_finite)]
+    if len(unbounded) > 1:
+        return Outcome.undecided("Arb balls", f"more than one unbounded symbol: {unbounded}")
+    low = {s: i.inf for s, i in domain.items()}
+    high = {s: i.sup for s, i in domain.items()}
+    notes = []
+    for symbol in unbounded:
+        interval = domain[symbol]
+        for side, end in ((1, interval.sup), (-1, interval.inf)):
+            if end.is_finite:
+                continue
+            other_end = interval.inf if side > 0 else -interval.sup
+            start = max(Rational(1), other_end) if other_end.is_Rational else Rational(1)
+            cut = tail_start(expression.subs(symbol, side * symbol), symbol, domain, start)
+            if cut is None:
+                return Outcome.undecided("Arb balls", f"no tail bound for {symbol} -> {side * oo}")
+            notes.append(f"tail beyond {symbol} = {side * cut} by its dominant term")
+            (high if side > 0 else low)[symbol] = side * cut
+    return _subdivide(expression, low, high, notes)
+
+
+def _subdivide(
+    expression: Expr, low: Mapping[Symbol, Expr], high: Mapping[Symbol, Expr], notes: list[str]
+) -> Outcome:
+    symbols = list(low)
+    function = ball_function(expression, *symbols)
+    with precision(_BITS):
+        ends = [(_dyadic(low[s], -1), _dyadic(high[s], 1)) for s in symbols]
+        queue = [(-1.0, 0, ends)]
+        done = 0
+        while queue:
+            _, _, box = heapq.heappop(queue)
+            done += 1
+            if not function(*(a.union(b) for a, b in box)) > 0:
+                if done > _MAX_BOXES:
+                    where = ", ".join(
+                        f"{s} in [{float(a):.6g}, {float(b):.6g}]"
+                        for s, (a, b) in zip(symbols, box, strict=True)
+                    )
+                    return Outcome.undecided("Arb balls", f"{done} boxes; open at {where}")
+                widths = [float(b - a) for a, b in box]
+                axis = max(range(len(box)), key=widths.__getitem__)
+                a, b = box[axis]
+                middle = arb(((a + b) / 2).mid())
+                for half in ((a, middle), (middle, b)):
+                    child = [half if i == axis else side for i, side in enumerate(box)]
+                    heapq.heappush(queue, (-widths[axis], done * 2 + len(queue), child))
+    return Outcome.certified("Arb balls", "; ".join([f"{done} boxes", *notes]))
+
+
+def _dyadic(number: Expr, side: int) -> arb:
+    enclosure = ball_function(number)()
+    return arb(enclosure.lower() if side < 0 else enclosure.upper())
+
+
+def tail_start(
+    expression: Expr, symbol: Symbol, domain: Domain, start: Rational
+) -> Rational | None:
+    """R such that expression > 0 for symbol >= R, from the dominant term, or None.
+
+    The expression, over a common denominator, is a sum of terms c s^a e^(b s). Divided by the
+    dominant term each other one is largest at s = R once R >= -a/b, so that a sum of their moduli
+    below one at R settles the sign on the whole tail.
+    """
+    u = Symbol("u", positive=True)
+    numerator, denominator = fraction(together(split_exponentials(expression, symbol, u)))
+    cut = start
+    for _ in range(8):
+        signs = [_tail_sign(part, symbol, u, domain, cut) for part in (numerator, denominator)]
+        if all(signs):
+            return cut if signs[0] == signs[1] else None
+        cut *= 2
+    return None
+
+
+def _tail_sign(part: Expr, symbol: Symbol, u: Symbol, domain: Domain, cut: Rational) -> int:
+    try:
+        terms = Poly(part, symbol, u)
+    except PolynomialError:
+        return 0
+    others = [s for s in domain if s != symbol]
+    boxes = [_dyadic(domain[s].inf, -1).union(_dyadic(domain[s].sup, 1)) for s in others]
+    if any(c.has(log) and c.has(symbol) for c in terms.coeffs()):
+        return 0
+    (a0, b0), lead = max(terms.terms(), key=lambda term: (term[0][1], term[0][0]))
+    with precision(_BITS):
+        leading = ball_function(lead, *others)(*boxes)
+        if leading.contains(0):
+            return 0
+        total, r = arb(0), arb(fmpq(int(cut.p), int(cut.q)))
+        for (a, b), coefficient in terms.terms():
+            if (a, b) == (a0, b0):
+                continue
+            if b < b0 and r * (b0 - b) < a - a0:
+                return 0
+            size = abs(ball_function(coefficient, *others)(*boxes) / leading)
+            total += size * r ** (a - a0) * (r * (b - b0)).exp()
+        if not total < 1:
+            return 0
+        return 1 if leading > 0 else -1

@@ -1,0 +1,316 @@
+"""The ledger, a derivation or a certificate as one HTML page that needs nothing else: no network, no script, no fonts."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .mathml import expression_to_mathml, text_to_html
+
+if TYPE_CHECKING:
+    from sympy import Basic
+
+    from .plots import Figure
+
+__all__ = [
+    "Section",
+    "derivation_section",
+    "facts_section",
+    "gallery_section",
+    "render_page",
+    "render_report",
+    "text_section",
+    "write_report",
+]
+
+VERDICTS = ("holds", "holds if", "misprinted", "refuted", "open")
+GRADES = ("PROVED", "CERTIFIED", "TESTED", "OBSERVED", "NONE")
+_LIBRARIES = ("numpy", "scipy", "sympy", "mpmath", "python-flint", "z3-solver", "hypothesis")
+
+
+class _Step(Protocol):
+    @property
+    def rule(self) -> str: ...
+    @property
+    def expression(self) -> Basic: ...
+
+
+class _Derivation(Protocol):
+    @property
+    def title(self) -> str: ...
+    @property
+    def steps(self) -> Sequence[_Step]: ...
+
+
+class _Evidence(Protocol):
+    @property
+    def method(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def grade(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+class _Controls(Protocol):
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def details(self) -> Sequence[tuple[str, str]]: ...
+
+
+class _Entry(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def statement(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def grade(self) -> str: ...
+    @property
+    def hypotheses(self) -> Sequence[str]: ...
+    @property
+    def corrected(self) -> str | None: ...
+    @property
+    def witness(self) -> str | None: ...
+    @property
+    def evidence(self) -> Sequence[_Evidence]: ...
+    @property
+    def controls(self) -> _Controls: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def derivation(self) -> _Derivation | None: ...
+
+
+class _Ledger(Protocol):
+    @property
+    def entries(self) -> Iterable[_Entry]: ...
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of a page: its title, its content as safe HTML, and its anchor."""
+
+    title: str
+    body: Markup
+    id: str = ""
+    heading: bool = True
+
+
+def text_section(title: str, text: str) -> Section:
+    r"""Paragraphs, divided by blank lines, with mathematics between dollar signs.
+
+    Examples
+    --------
+    >>> print(text_section("Result", "The target $z$ is finite.").body)
+    <p>The target <math><mi>z</mi></math> is finite.</p>
+    """
+    paragraphs = re.split(r"\n\s*\n", text.strip())
+    return Section(title, Markup("\n").join(map(Markup("<p>{}</p>").format, map(text_to_html, paragraphs))))
+
+
+def facts_section(title: str, facts: Mapping[str, str]) -> Section:
+    """Names and values, the values with mathematics between dollar signs."""
+    return Section(title, _part("facts", facts))
+
+
+def derivation_section(derivation: _Derivation) -> Section:
+    """The steps of a derivation: the rule in words, then the formula."""
+    return Section(derivation.title, _part("steps", derivation))
+
+
+def gallery_section(title: str, figures: Sequence[Figure]) -> Section:
+    """Figures side by side, or one below the other on a phone."""
+    return Section(title, _part("gallery", figures), id="figures")
+
+
+def render_page(title: str, sections: Sequence[Section], *, lead: str = "", colophon: str = "") -> str:
+    """A complete HTML page.
+
+    Parameters
+    ----------
+    title : str
+        The page's title, plain text.
+    sections : sequence of Section
+        What it shows, in order.
+    lead : str
+        A sentence or two below the title, with mathematics between dollar signs.
+    colophon : str
+        Plain text at the foot.
+
+    Examples
+    --------
+    >>> page = render_page("A penalty", [text_section("Target", "$z = 1$")])
+    >>> page.startswith("<!DOCTYPE html>"), "<title>A penalty</title>" in page
+    (True, True)
+    """
+    return str(_part("page", title, lead, sections, colophon)) + "\n"
+
+
+def render_report(
+    ledger: _Ledger,
+    *,
+    figures: Sequence[Figure] = (),
+    generated: datetime | None = None,
+    versions: Mapping[str, str] | None = None,
+) -> str:
+    """The ledger as a page: a summary, a table of the claims, each claim in full, and the figures.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        The claims with their verdicts and evidence.
+    figures : sequence of Figure
+        Plots for the gallery at the end.
+    generated : datetime, optional
+        When the ledger was made; now, in UTC, by default.
+    versions : mapping of str to str, optional
+        What it was made with; by default Python and the libraries installed here.
+    """
+    entries = list(ledger.entries)
+    summary = Section(
+        "Summary",
+        _part("counts", _cross_table(entries), VERDICTS, _used_grades(entries))
+        + _part("facts", _run_facts(entries, generated or datetime.now(UTC))),
+        id="summary",
+        heading=False,
+    )
+    table = Section("Claims", _part("filter", _totals(entries)) + _part("claims_table", entries), id="claims")
+    full = Section("Claims in full", Markup("\n").join(_part("claim", entry) for entry in entries), id="in-full")
+    sections = [summary, table, full]
+    if figures:
+        sections.append(gallery_section("Penalties: loss and target", figures))
+    return render_page(
+        "What holds in logit regularisation",
+        sections,
+        lead=_lead(entries),
+        colophon=" · ".join(f"{name} {version}" for name, version in (versions or _versions()).items()),
+    )
+
+
+def write_report(
+    ledger: _Ledger,
+    path: str | Path,
+    *,
+    figures: Sequence[Figure] = (),
+    generated: datetime | None = None,
+    versions: Mapping[str, str] | None = None,
+) -> Path:
+    """Write :func:`render_report`'s page to `path` in UTF-8 and return the path."""
+    path = Path(path)
+    page = render_report(ledger, figures=figures, generated=generated, versions=versions)
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _lead(entries: Sequence[_Entry]) -> str:
+    totals = _totals(entries)
+    phrases = {
+        "holds": ("holds", "hold"),
+        "holds if": ("holds under a hypothesis that its source leaves out", "hold under a hypothesis that their source leaves out"),
+        "misprinted": ("is misprinted and holds as corrected", "are misprinted and hold as corrected"),
+        "refuted": ("is refuted by a witness", "are refuted by a witness"),
+        "open": ("is open", "are open"),
+    }  # fmt: skip
+    parts = [f"{n} {phrases[name][n > 1]}" for name, n in totals.items()]
+    if not parts:
+        return "No claims were checked."
+    listed = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    return f"Of {totals.total()} claims, {listed}."
+
+
+def _run_facts(entries: Sequence[_Entry], generated: datetime) -> dict[str, str]:
+    rejected = sum(entry.controls.rejected for entry in entries)
+    total = sum(entry.controls.total for entry in entries)
+    kept = [entry.id for entry in entries if entry.controls.rejected < entry.controls.total]
+    bare = [entry.id for entry in entries if entry.controls.total == 0]
+    facts = {"False variants rejected": f"{rejected} of {total}"}
+    if kept:
+        facts["Variants not rejected in"] = ", ".join(kept)
+    if bare:
+        facts["Claims without controls"] = ", ".join(bare)
+    facts["Total time"] = f"{_seconds(sum(entry.seconds for entry in entries))} s"
+    facts["Date"] = f"{generated.day} {generated:%B %Y, %H:%M} {generated.tzname() or ''}".strip()
+    return facts
+
+
+def _totals(entries: Sequence[_Entry]) -> Counter[str]:
+    counted = Counter(_word(entry.verdict) for entry in entries)
+    return Counter({name: counted[name] for name in VERDICTS if counted[name]})
+
+
+def _cross_table(entries: Sequence[_Entry]) -> dict[str, Counter[str]]:
+    table: dict[str, Counter[str]] = {name: Counter() for name in VERDICTS}
+    for entry in entries:
+        table[_word(entry.verdict)][_word(entry.grade)] += 1
+    return table
+
+
+def _used_grades(entries: Sequence[_Entry]) -> list[str]:
+    used = {_word(entry.grade) for entry in entries}
+    return [grade for grade in GRADES if grade in used]
+
+
+def _versions() -> dict[str, str]:
+    versions = {"Python": platform.python_version()}
+    for library in ("logitreg", *_LIBRARIES):
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _word(value: str | Enum) -> str:
+    """The text of a verdict or a grade, which may be a member of an enumeration."""
+    if not isinstance(value, Enum):
+        return value
+    return value.value if isinstance(value.value, str) else value.name
+
+
+def _slug(value: str | Enum) -> str:
+    return re.sub("[^a-z]+", "-", _word(value))
+
+
+def _seconds(value: float) -> str:
+    return "<0.01" if value < 0.01 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def _part(name: str, *arguments: Any) -> Markup:
+    """One macro of the template."""
+    return Markup(getattr(_template().module, name)(*arguments).strip())
+
+
+@cache
+def _template() -> Any:
+    package = __name__.rpartition(".")[0]
+    environment = Environment(
+        loader=PackageLoader(package, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        text=text_to_html, formula=expression_to_mathml, word=_word, slug=_slug, seconds=_seconds
+    )
+    return environment.get_template("report.html.jinja")

@@ -1,0 +1,334 @@
+"""The certificate of alignment with Fisher's direction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+
+from logitreg.errors import (
+    AlphaError,
+    DataError,
+    NoFiniteTargetError,
+    NonFiniteError,
+    RankDeficientError,
+    ShapeError,
+    UnsupportedPenaltyError,
+)
+from logitreg.numerics.alignment import AlignmentCertificate, alignment
+from logitreg.numerics.curvature import multiclass_bounds
+from logitreg.numerics.fit import fit
+from logitreg.numerics.losses import target_levels
+from logitreg.numerics.rounding import Enclosed
+
+PENALTIES = ["quadratic", "label-smoothing", "log-cosh", "pseudo-huber", "huber", "cosh"]
+
+# (f', f'') in mpmath, written out independently of the package.
+REFERENCE: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "quadratic": (lambda z: 2 * z, lambda z: mpf(2)),
+    "label-smoothing": (lambda z: mp.tanh(z / 2) / 2, lambda z: mp.sech(z / 2) ** 2 / 4),
+    "log-cosh": (mp.tanh, lambda z: mp.sech(z) ** 2),
+    "pseudo-huber": (lambda z: z / mp.sqrt(1 + z * z), lambda z: (1 + z * z) ** mpf(-1.5)),
+}
+
+
+def random_data(seed: int, samples: int, features: int) -> np.ndarray:
+    """Multiples of 1/8, so that they are exact, with a mean along the first feature."""
+    rng = np.random.default_rng(seed)
+    X = np.round(8 * rng.standard_normal((samples, features))) / 8
+    X[:, 0] += 1
+    return X
+
+
+def bound_without_gradient(certificate: AlignmentCertificate, factor: float = 1.0) -> float:
+    epsilon = factor * certificate.epsilon
+    return certificate.variation * epsilon / math.sqrt(1 - epsilon**2)
+
+
+def assert_holds(certificate: AlignmentCertificate) -> None:
+    assert math.sin(max(0.0, certificate.angle - certificate.angle_error)) <= certificate.bound
+    if not certificate.vacuous:
+        assert certificate.angle <= math.pi / 2 + certificate.angle_error
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    features=st.integers(1, 4),
+    extra=st.integers(0, 8),
+    penalty=st.sampled_from(PENALTIES),
+    alpha=st.sampled_from([0.01, 0.1, 0.5, 0.9]),
+    noise=st.sampled_from([0.0, 1e-9, 1e-3, 0.3]),
+)
+@settings(max_examples=120, deadline=None, derandomize=True)
+def test_measured_angle_stays_below_the_bound(
+    seed: int, features: int, extra: int, penalty: str, alpha: float, noise: float
+) -> None:
+    X = random_data(seed, features + extra, features)
+    try:
+        weights = fit(X, penalty=penalty, alpha=alpha).weights
+    except RankDeficientError:
+        assume(False)
+    weights = weights + noise * np.random.default_rng(seed).standard_normal(features)
+    assume(np.any(X @ weights))
+    assert_holds(alignment(X, weights, penalty=penalty, alpha=alpha))
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    classes=st.integers(3, 5),
+    penalty=st.sampled_from(PENALTIES),
+    alpha=st.sampled_from([0.1, 0.5, 0.9]),
+    noise=st.sampled_from([0.0, 1e-2]),
+)
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_multiclass_angle_stays_below_the_bound(
+    seed: int, classes: int, penalty: str, alpha: float, noise: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    y = np.arange(6 * classes) % classes
+    X = np.eye(classes)[y] @ rng.standard_normal((classes, 3)) + 0.3 * rng.standard_normal(
+        (len(y), 3)
+    )
+    result = fit(X, y, penalty=penalty, alpha=alpha, bias=True)
+    weights = result.weights + noise * rng.standard_normal(result.weights.shape)
+    assert_holds(alignment(X, weights, y, penalty=penalty, alpha=alpha, bias=result.bias))
+
+
+def test_a_random_direction_violates_the_bound_without_its_gradient_part() -> None:
+    violated = 0
+    for seed in range(20):
+        X = random_data(seed, 12, 3)
+        weights = np.random.default_rng(seed).standard_normal(3)
+        certificate = alignment(X, weights, alpha=0.5)
+        violated += math.sin(certificate.angle) > bound_without_gradient(certificate)
+        assert_holds(certificate)
+    assert violated >= 10
+
+
+def test_weights_trained_at_another_alpha_violate_the_bound_without_its_gradient_part() -> None:
+    violated = 0
+    for seed in range(20):
+        X = random_data(seed, 12, 3)
+        certificate = alignment(X, fit(X, alpha=0.005).weights, alpha=0.9)
+        violated += math.sin(certificate.angle) > bound_without_gradient(certificate)
+        assert_holds(certificate)
+    assert violated >= 10
+
+
+@pytest.mark.parametrize(
+    ("X", "penalty", "alpha"),
+    [
+        ([[3.0, 4.0], [-1.0, 1.25], [-1.0, 1.5]], "log-cosh", 0.5),
+        ([[0.0, -0.125], [8.5, 2.5], [0.5, 0.0]], "quadratic", 0.2),
+    ],
+)
+def test_half_the_spread_of_curvatures_is_not_enough(
+    X: list[list[float]], penalty: str, alpha: float
+) -> None:
+    certificate = alignment(X, fit(X, penalty=penalty, alpha=alpha).weights, penalty=penalty, alpha=alpha)
+    assert_holds(certificate)
+    assert math.sin(certificate.angle) > bound_without_gradient(certificate, factor=0.5)
+
+
+def exact_certificate(
+    X: np.ndarray, weights: np.ndarray, penalty: str, alpha: float
+) -> dict[str, Any]:
+    """The theorem's terms at 50 digits, by the textbook formulas."""
+    f_slope, f_curvature = REFERENCE[penalty]
+    a = mpf(alpha)
+
+    def slope(z: Any) -> Any:
+        return a * f_slope(z) - (1 - a) / (1 + mp.exp(z))
+
+    def curvature(z: Any) -> Any:
+        return a * f_curvature(z) + (1 - a) / (2 + 2 * mp.cosh(z))
+
+    A = mp.matrix(X.tolist())
+    z = A * mp.matrix([mpf(float(w)) for w in weights])
+    star = mp.findroot(slope, 1.0)
+
+    def w(x: Any) -> Any:
+        return curvature(star) if x == star else (slope(x) - slope(star)) / (x - star)
+
+    low, high = min(z), max(z)
+    grid = [low + (high - low) * mpf(i) / 400 for i in range(401)]
+    values = [w(x) for x in grid]
+    extremes = []
+    for best in (min, max):
+        i = values.index(best(values))
+        left, right = grid[max(i - 1, 0)], grid[min(i + 1, 400)]
+        for _ in range(60):  # trisection of the bracket
+            p, q = left + (right - left) / 3, right - (right - left) / 3
+            if best(w(p), w(q)) == w(p):
+                right = q
+            else:
+                left = p
+        extremes.append(best(best(values), w((left + right) / 2)))
+    m, M = extremes
+    gram = A.T * A
+    ones = mp.matrix([1] * A.rows)
+
+    def project(v: Any) -> Any:
+        return A * mp.lu_solve(gram, A.T * v)
+
+    eps, mean = (M - m) / (M + m), (M + m) / 2
+    beta = mp.norm(project(mp.matrix([slope(x) for x in z]))) / mean
+    fisher = star * project(ones)
+    q = mp.norm(star * ones - fisher)
+    p = (beta + eps * mp.sqrt(beta**2 + (1 - eps**2) * q**2)) / (1 - eps**2)
+    along = fisher / mp.norm(fisher)
+    overlap = mp.fdot(along, z)
+    return {
+        "curvature": (m, M),
+        "epsilon": eps,
+        "variation": q / mp.norm(fisher),
+        "bound": p / mp.norm(fisher),
+        "angle": mp.atan2(mp.norm(z - overlap * along), overlap),
+    }
+
+
+@pytest.mark.parametrize("penalty", sorted(REFERENCE))
+@pytest.mark.parametrize("noise", [0.0, 1e-3, 0.2])
+def test_agrees_with_the_theorem_at_50_digits(penalty: str, noise: float) -> None:
+    X = random_data(5, 7, 2)
+    weights = fit(X, penalty=penalty, alpha=0.3).weights + noise * np.array([1.0, -1.0])
+    certificate = alignment(X, weights, penalty=penalty, alpha=0.3)
+    with mpmath.workdps(50):
+        exact = exact_certificate(X, weights, penalty, 0.3)
+        assert abs(certificate.angle - exact["angle"]) <= certificate.angle_error
+        for name in ("bound", "epsilon", "variation"):
+            assert exact[name] <= getattr(certificate, name) <= exact[name] * (1 + mpf(10) ** -6)
+        (m, M), (low, high) = exact["curvature"], certificate.curvature
+        assert m * (1 - mpf(10) ** -6) <= low <= m
+        assert M <= high <= M * (1 + mpf(10) ** -6)
+
+
+def test_angle_of_an_ill_conditioned_matrix_lies_within_its_error() -> None:
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((12, 4)) @ np.diag([1.0, 1e-3, 1e-6, 1.0])
+    X[:, 3] = X[:, 0] + 1e-7 * X[:, 3]
+    weights = fit(X, penalty="log-cosh", alpha=0.3).weights
+    certificate = alignment(X, weights, penalty="log-cosh", alpha=0.3)
+    with mpmath.workdps(50):
+        exact = exact_certificate(X, weights, "log-cosh", 0.3)
+        assert abs(certificate.angle - exact["angle"]) <= certificate.angle_error < 1e-6
+        assert exact["bound"] <= certificate.bound
+
+
+@pytest.mark.parametrize("penalty", ["label-smoothing", "quadratic", "log-cosh"])
+def test_averaged_hessians_have_their_eigenvalues_within_the_range(penalty: str) -> None:
+    rng = np.random.default_rng(8)
+    classes, samples, alpha = 4, 60, 0.2
+    codes = rng.integers(0, classes, samples)
+    low, high = target_levels(penalty, alpha, classes)
+    T = np.where(np.eye(classes)[codes] == 1, high, low)
+    Z = T + rng.standard_normal(T.shape) * rng.exponential(1.5, (samples, 1))
+    bounds = multiclass_bounds(penalty, alpha, (low, high), codes, Enclosed(Z, 0 * Z))
+    curvatures = {
+        "quadratic": lambda z: 2 + 0 * z,
+        "log-cosh": lambda z: 1 / np.cosh(z) ** 2,
+    }
+    nodes, node_weights = np.polynomial.legendre.leggauss(40)
+    plane = np.linalg.svd(np.eye(classes) - 1 / classes)[0][:, :-1]
+    least, most = np.inf, -np.inf
+    for t, z in zip(T, Z, strict=True):
+        average = np.zeros((classes, classes))
+        for s, weight in zip((nodes + 1) / 2, node_weights / 2, strict=True):
+            point = t + s * (z - t)
+            p = np.exp(point) / np.sum(np.exp(point))
+            hessian = np.diag(p) - np.outer(p, p)
+            if penalty != "label-smoothing":
+                hessian = (1 - alpha) * hessian + alpha * np.diag(curvatures[penalty](point))
+            average += weight * hessian
+        if penalty == "label-smoothing":
+            average = plane.T @ average @ plane
+        eigenvalues = np.linalg.eigvalsh(average)
+        least, most = min(least, eigenvalues[0]), max(most, eigenvalues[-1])
+    assert bounds.low <= least + 1e-12
+    assert bounds.high >= most - 1e-12
+    assert least < 0.05 or penalty == "quadratic"
+    assert bounds.low > 0
+    assert bounds.high < 1.6 * most
+
+
+def test_fishers_own_weights_have_angle_zero_within_the_error() -> None:
+    X = random_data(11, 30, 4)
+    weights = np.linalg.lstsq(X, np.ones(30), rcond=None)[0]
+    certificate = alignment(X, weights)
+    assert certificate.angle <= certificate.angle_error + 1e-14 < 1e-12
+
+
+def test_units_of_the_features_do_not_matter() -> None:
+    X = random_data(2, 20, 3)
+    units = np.array([2.0**-300, 1.0, 2.0**200])
+    weights = fit(X, alpha=0.3).weights
+    assert alignment(X, weights, alpha=0.3) == alignment(X * units, weights / units, alpha=0.3)
+
+
+def test_level_of_the_logits_does_not_matter_where_the_loss_leaves_it_free() -> None:
+    rng = np.random.default_rng(4)
+    y = np.arange(30) % 3
+    X = np.eye(3)[y] @ rng.standard_normal((3, 2)) + 0.2 * rng.standard_normal((30, 2))
+    result = fit(X, y, penalty="label-smoothing", alpha=0.5, bias=True)
+    options: dict[str, Any] = {"penalty": "label-smoothing", "alpha": 0.5}
+    base = alignment(X, result.weights, y, bias=result.bias, **options)
+    shifted = alignment(X, result.weights + 1.5, y, bias=result.bias - 2.5, **options)
+    assert shifted.angle == pytest.approx(base.angle, abs=1e-13)
+    assert shifted.bound == pytest.approx(base.bound, rel=1e-6)
+
+
+def test_two_labels_give_the_certificate_of_the_absorbed_data() -> None:
+    X = random_data(6, 20, 3)
+    y = np.where(np.arange(20) % 2, "yes", "no")
+    signs = np.where(y == "yes", 1.0, -1.0)[:, None]
+    weights = np.array([1.0, 0.25, -0.5])
+    absorbed = np.hstack([X, np.ones((20, 1))]) * signs
+    labelled = alignment(X, weights, y, bias=0.125, alpha=0.4)
+    assert labelled == alignment(absorbed, [*weights, 0.125], alpha=0.4)
+
+
+def test_smooth_side_of_a_kinked_penalty_is_certified() -> None:
+    X = random_data(9, 25, 2)
+    certificate = alignment(X, [1.0, 0.1], penalty="absolute", alpha=0.1)
+    assert certificate.target == pytest.approx(math.log(8), rel=1e-14)
+    assert_holds(certificate)
+
+
+def test_errors_say_what_was_wrong() -> None:
+    X = random_data(1, 10, 2)
+    y = np.arange(10) % 3
+    with pytest.raises(AlphaError, match=r"\(0, 1\)"):
+        alignment(X, [1.0, 1.0], alpha=0)
+    with pytest.raises(NoFiniteTargetError, match="zero"):
+        alignment(X, [1.0, 1.0], penalty="absolute", alpha=0.7)
+    with pytest.raises(UnsupportedPenaltyError, match="kink"):
+        alignment(X, [1.0, 1.0], penalty="box", alpha=0.1)
+    with pytest.raises(UnsupportedPenaltyError, match="not convex"):
+        alignment(X, np.eye(3, 2), y, penalty="entropy")
+    with pytest.raises(ShapeError, match=r"expected \(2,\)"):
+        alignment(X, [1.0, 1.0, 1.0])
+    with pytest.raises(ShapeError, match="3 number"):
+        alignment(X, np.eye(3, 2), y, bias=1.0)
+    with pytest.raises(NonFiniteError, match="weights"):
+        alignment(X, [1.0, math.nan])
+    with pytest.raises(DataError, match="logits are zero"):
+        alignment(X, [0.0, 0.0])
+    with pytest.raises(RankDeficientError, match="depend"):
+        alignment(X[:, [0, 0]], [1.0, 1.0])
+    with pytest.raises(DataError, match="labels y"):
+        alignment(X, [1.0, 1.0], bias=1.0)
+
+
+def test_rank_that_rounding_hides_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 2))
+    X[:, 1] = X[:, 0] + 4e-14 * X[:, 1]
+    with pytest.raises(RankDeficientError, match="rounding hides"):
+        alignment(X, [1.0, 1.0])

@@ -1,0 +1,462 @@
+"""The parser of penalties: it reads what it admits exactly, and refuses everything else quickly."""
+
+import builtins
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from logitreg.errors import ExpressionError
+from logitreg.theory import parsing
+from logitreg.theory.parsing import parse_expression
+from logitreg.theory.symbols import z
+from sympy import (
+    Abs,
+    Add,
+    E,
+    Float,
+    Function,
+    Integer,
+    Max,
+    Min,
+    Mul,
+    Pow,
+    Rational,
+    Symbol,
+    asinh,
+    atan,
+    cos,
+    cosh,
+    exp,
+    gamma,
+    log,
+    oo,
+    pi,
+    sech,
+    sinh,
+    sqrt,
+    sympify,
+    tanh,
+)
+
+HOSTILE = [
+    # attributes, calls and names of Python
+    "z.__class__",
+    "z.__class__.__bases__[0].__subclasses__()",
+    "().__class__",
+    "z.real",
+    "1..real",
+    "__import__('os').system('touch SENTINEL')",
+    "open('SENTINEL', 'w')",
+    "eval('z')",
+    "exec('z')",
+    "exec(z)",
+    "__builtins__",
+    "globals()",
+    "getattr(z, z)",
+    "breakpoint()",
+    "Symbol(z)",
+    "sympify(z)",
+    "Function(z)",
+    "I",
+    "oo",
+    "nan",
+    "S",
+    # Python's other syntax
+    "lambda: z",
+    "(lambda z: z)(z)",
+    "[z for z in (z, z)]",
+    "(z for z in z)",
+    "{z: z}",
+    "f'{z}'",
+    "'z'",
+    '"z"',
+    "b'z'",
+    "(z := z)",
+    "z = 1",
+    "z[0]",
+    "z and z",
+    "not z",
+    "z < 1",
+    "z if z else z",
+    "z if (z) else __import__('os').remove('SENTINEL')",
+    "await z",
+    "(yield z)",
+    "max(*z)",
+    "max(*(z, z))",
+    "exp(**z)",
+    "exp(x=z)",
+    "(z, z)",
+    "z, z",
+    "...",
+    "~z",
+    "z % 2",
+    "z @ z",
+    "z // 2",
+    "z | z",
+    "z & z",
+    "z << 2",
+    "z! ",
+    "factorial(999999999)",
+    # several lines, comments and separators
+    "z; import os",
+    "z\nimport os",
+    "z # comment",
+    "z \\\n + z",
+    "z\tz",
+    "z\x0c",
+    "z\x00",
+    "\x00",
+    "",
+    "   ",
+    "\n",
+    # numbers that are not decimal literals
+    "1j",
+    "1_000",
+    "0x10",
+    "0b1",
+    "0o7",
+    "007",
+    "1.2.3",
+    "1e",
+    "1e999999999",
+    "1e-999999999",
+    "9" * 900,
+    "1e" + "9" * 900,
+    "True",
+    "None",
+    # malformed
+    "z +",
+    "* z",
+    "z z",
+    "(z",
+    "z)",
+    ")z(",
+    "()",
+    "z ^^ 2",
+    "2z",
+    "2(z + 1)",
+    "z(z + 1)",
+    "(z)(z)",
+    "|z|",
+    "exp",
+    "exp + 1",
+    "exp()",
+    "exp(z, z)",
+    "max()",
+    "exp z",
+    # powers and numbers that explode
+    "9**9**9",
+    "9^9^9^9",
+    "2**(2**(2**30))",
+    "((2^60)^60)^60",
+    "((z^60)^60)^60",
+    "z^(10^20)",
+    "z^0.0001",
+    "z^pi",
+    "2^z",
+    "z^z",
+    "e^z",
+    "2^2^z",
+    "exp(1000000000*log(10))",
+    "exp(z - 1000000000*log(2))",
+    "exp(1000000000*(log(2) + z))",
+    "exp(1000000000*log(2*z))",
+    "exp(exp(exp(exp(9))))",
+    "exp(-exp(exp(exp(9))))",
+    "abs(exp(exp(exp(9))) - exp(exp(exp(8))))",
+    "sinh(10^30)",
+    "(z/99999999999999999999999999999999)^(63/997)",
+    # constants that are zero in disguise, and complex numbers to expand
+    "abs((sqrt(2) + 1)^2 - 3 - 2*sqrt(2))",
+    "max(z*(2^(1/997) + 1)^2, z*(1 + 2*2^(1/997) + 2^(2/997)))",
+    "1/(log(6) - log(2) - log(3))",
+    "max(tanh(asinh(z)*log(0.5 - z)^64), z)",
+    "(((log(z) + sqrt(z))^60 + 1)^(1/3))^(1/2)",
+    "sqrt(exp((log(z) + sqrt(z))^60))",
+    "sinh(((z/2)^0.5 - 36)^64*sigmoid(z))",
+    "exp(cosh(exp(3 + z)*asinh(z)^64/asinh(z/min(1, z^2)^0.5)))",
+    "abs(tanh(((log(z) + sqrt(z))^60 + 1)^60))",
+    "sqrt(tanh(((log(z) + sqrt(z))^60 + 1)^60))",
+    # not finite or not real
+    "1/0",
+    "z/0",
+    "z/(z - z)",
+    "0^-1",
+    "log(0)",
+    "sqrt(-1)",
+    "(-8)^(1/3)",
+    "log(-2)",
+    "z*sqrt(-2)",
+    "sqrt(-exp(z))",
+    # sizes
+    "(" * 900 + "z",
+    "(" * 400 + "z" + ")" * 400,
+    "-" * 900 + "z",
+    "-" * 200 + "z",
+    "exp(" * 60 + "z" + ")" * 60,
+    "2^" * 100 + "1",
+    "z" * 100_000,
+    "z+" * 400 + "z",
+    "max(" + "z," * 300 + "z)",
+    "max(" + ",".join(f"abs(z-{n})" for n in range(1, 30)) + ")",
+    " " * 2000 + "z" + "+z" * 2000,
+    # look-alikes of ASCII characters
+    "\u0435\u0445\u0440(z)",
+    "\uff45\uff58\uff50(z)",
+    "exp\uff08z\uff09",
+    "\uff12*z",
+    "\u0662*z",
+    "\U0001d433",
+    "z\u200b",
+    "\u202ez",
+    "\ufeffz",
+    "z\u00b2",
+    "z \u2212 1",
+    "z\u00a0+ 1",
+    "\u03c0",
+    "\ud800",
+]
+
+
+@pytest.fixture
+def nothing_is_evaluated(monkeypatch, tmp_path):
+    """Python's evaluators raise within the test, and files would be created in an empty folder."""
+
+    def forbidden(*_args, **_keywords):
+        raise AssertionError("text reached an evaluator")
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("eval", "exec", "open"):
+        monkeypatch.setattr(builtins, name, forbidden)
+    monkeypatch.setattr("sympy.sympify", forbidden)
+    monkeypatch.setattr("sympy.parsing.sympy_parser.parse_expr", forbidden)
+    yield
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:40]))
+def test_hostile_text_is_refused_quickly_and_never_evaluated(text, nothing_is_evaluated):
+    start = time.perf_counter()
+    with pytest.raises(ExpressionError) as caught:
+        parse_expression(text)
+    assert time.perf_counter() - start < 1
+    message = str(caught.value)
+    assert message.startswith("cannot read penalty '") or message.startswith(
+        'cannot read penalty "'
+    )
+    assert "Allowed: the variable z; numbers" in message
+    assert "logitreg.penalties()" in message
+    assert len(message) < 700
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("foo(z)", "unknown function 'foo' at column 1"),
+        ("z^2 + foo(z)", "unknown function 'foo' at column 7"),
+        ("z + cosch(z)", "unknown function 'cosch' at column 5 (did you mean 'cosh'?)"),
+        ("sigmod(z)", "did you mean 'sigmoid'?"),
+        ("ln(z)", "did you mean 'log'?"),
+        ("x^2", "unknown name 'x' at column 1 (did you mean 'z'?)"),
+        ("z^2 + z^z", "write exp(...), as exp(z*log(2)) for 2^z (at column 7)"),
+        ("z^2^2 + exp(z, z)", "exp takes one argument, not 2 (at column 9)"),
+        ("z + |z|", "'|' at column 5: write abs(z)"),
+        ("z + 2z", "'z' at column 6 follows a number: write * between"),
+        ("z + z/0", "division by zero (at column 5)"),
+        ("z + \u0435", "CYRILLIC SMALL LETTER IE) at column 5 is not ASCII"),
+        ("z $ 1", "the character '$' at column 3"),
+        ("z^99", "the exponent '99' is beyond 64"),
+        ("  foo(z)", "cannot read penalty 'foo(z)'"),
+        ("z)", "')' at column 2 closes no '('"),
+        ("z^2 + * z", "malformed near column 7"),
+    ],
+)
+def test_message_names_the_offending_part_and_its_column(text, expected):
+    with pytest.raises(ExpressionError) as caught:
+        parse_expression(text)
+    assert expected in str(caught.value)
+
+
+def test_an_expression_error_is_a_value_error():
+    with pytest.raises(ValueError, match="unknown name"):
+        parse_expression("y")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("z", z),
+        ("\n z^2 \n", z**2),
+        ("z**2", z**2),
+        ("-z^2", -(z**2)),
+        ("(-z)^3", -(z**3)),
+        ("2^-1", Rational(1, 2)),
+        ("z^-2", z**-2),
+        ("z^2^3", z**8),
+        ("(z^2)^3", z**6),
+        ("z^2 + 1", z**2 + 1),
+        ("1 - 2 - 3", Integer(-4)),
+        ("8/4/2", Integer(1)),
+        ("z/2*3", 3 * z / 2),
+        ("+z - -z", 2 * z),
+        ("2*-z", -2 * z),
+        ("0.1*z", z / 10),
+        ("1e-3*z", z / 1000),
+        (".5 + 5. + 1.5E2", Rational(311, 2)),
+        ("z^0.5", sqrt(z)),
+        ("z^(2/3)", z ** Rational(2, 3)),
+        ("abs(z)^1.5", Abs(z) ** Rational(3, 2)),
+        ("pi*z + e + E", pi * z + 2 * E),
+        ("2^pi", 2**pi),
+        ("(1 + z)^64", (1 + z) ** 64),
+        ("exp(z)", exp(z)),
+        ("log(cosh(z))", log(cosh(z))),
+        ("sqrt(1 + z^2) - 1", sqrt(1 + z**2) - 1),
+        ("sqrt(z^2)", Abs(z)),
+        ("abs(z)", Abs(z)),
+        ("sinh(z)", sinh(z)),
+        ("cosh(z)", cosh(z)),
+        ("tanh(z)", tanh(z)),
+        ("sech(z)", sech(z)),
+        ("asinh(z)", asinh(z)),
+        ("atan(z)", atan(z)),
+        ("sigmoid(2*z)", 1 / (1 + exp(-2 * z))),
+        ("softplus(-z)", log(1 + exp(-z))),
+        ("max(z, 0)", Max(z, 0)),
+        ("max(z)", z),
+        ("min(z, -z, 1)", Min(z, -z, 1)),
+        ("max(0, abs(z) - 1)^2", Max(0, Abs(z) - 1) ** 2),
+        ("exp ( z )", exp(z)),
+        ("log(sinh(z)/z)", log(sinh(z) / z)),
+        ("sqrt(z)", sqrt(z)),
+        ("z*log(z)", z * log(z)),
+        ("log(z^2 - z + 1)", log(z**2 - z + 1)),
+        ("7", Integer(7)),
+        ("z - z", Integer(0)),
+        ("exp(z*log(2))", exp(z * log(2))),
+        ("log(2 + 2*cosh(z))/2", log(2 + 2 * cosh(z)) / 2),
+    ],
+)
+def test_the_parse_is_the_expression_built_by_hand(text, expected):
+    assert parse_expression(text) == expected
+
+
+def test_a_polynomial_of_many_terms_is_read():
+    text = "+".join(f"z^{n}/{n}" for n in range(1, 31))
+    assert parse_expression(text) == Add(*(z**n / n for n in range(1, 31)))
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (Symbol("z") ** 2, z**2),
+        (Symbol("z", positive=True) + 1, z + 1),
+        (log(cosh(Symbol("z"))), log(cosh(z))),
+        (Max(z, 0) + Abs(z), Max(z, 0) + Abs(z)),
+        (Integer(3), Integer(3)),
+    ],
+)
+def test_a_sympy_expression_is_read_in_the_real_symbol(expression, expected):
+    parsed = parse_expression(expression)
+    assert parsed == expected
+    assert parsed.free_symbols <= {z}
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (Symbol("x") ** 2, "the symbol 'x' is not the variable z"),
+        (z * Symbol("alpha"), "the symbol 'alpha'"),
+        (cos(z), "'cos' is not admitted"),
+        (gamma(z), "'gamma' is not admitted"),
+        (Function("exp")(z), "'exp' is not admitted"),
+        (Float(0.1) * z, "write an exact Rational"),
+        (oo * Abs(z) + 1, "is not admitted"),
+        (2**z, "write exp(...)"),
+        (Pow(9, Pow(9, 9), evaluate=False), "is beyond 64"),
+        (Integer(10) ** 5000, "binary digits"),
+        (z * Integer(10) ** 5000, "binary digits"),
+        (exp(Mul(10**9, log(2, evaluate=False), evaluate=False), evaluate=False), "is beyond 64"),
+        (Add(*(z**n for n in range(2000))), "more than 1500 nodes"),
+        (3, "expected the text of an expression"),
+        (0.5, "expected the text of an expression"),
+        (None, "expected the text of an expression"),
+        (b"z", "expected the text of an expression"),
+        ([z], "expected the text of an expression"),
+        (z < 1, "expected the text of an expression"),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else value,
+)
+def test_what_is_neither_text_nor_admitted_is_refused(expression, expected):
+    start = time.perf_counter()
+    with pytest.raises(ExpressionError) as caught:
+        parse_expression(expression)
+    assert time.perf_counter() - start < 1
+    assert expected in str(caught.value)
+
+
+numbers = st.one_of(
+    st.integers(-9, 9).map(Integer), st.builds(Rational, st.integers(-9, 9), st.integers(1, 9))
+)
+expressions = st.recursive(
+    st.one_of(st.just(z), st.just(z), numbers, st.sampled_from([pi, E])),
+    lambda inner: st.one_of(
+        st.builds(Add, inner, inner),
+        st.builds(Mul, inner, inner),
+        st.builds(lambda x, n: (1 + x**2) ** n, inner, st.integers(-3, 3)),
+        st.builds(lambda x, q: (2 + x**2) ** Rational(1, q), inner, st.integers(2, 5)),
+        st.builds(lambda f, x: f(x), st.sampled_from([exp, sinh, cosh, tanh, sech]), inner),
+        st.builds(lambda f, x: f(x), st.sampled_from([asinh, atan, Abs]), inner),
+        st.builds(lambda f, x: f(x, z), st.sampled_from([Max, Min]), inner),
+        st.builds(lambda x: log(1 + exp(x)), inner),
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(expressions)
+def test_what_sympy_prints_is_read_as_sympy_itself_reads_it(expression):
+    text = str(expression)
+    try:
+        parsed = parse_expression(text)
+    except ExpressionError as refusal:
+        # Random constants may overflow or cancel; nothing else of these may be refused.
+        assert any(word in str(refusal) for word in ("1e300", "cancel", "beyond", "binary"))
+        return
+    assert parsed == sympify(text, locals={"z": z})
+    for point in (Rational(-7, 5), Rational(3, 10)):
+        expected = expression.subs(z, point).evalf(30)
+        assert abs(parsed.subs(z, point).evalf(30) - expected) <= abs(expected) * Float("1e-25")
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.text(alphabet="z+-*/^().,e12 ", max_size=12))
+def test_arithmetic_text_is_read_as_python_reads_it_or_refused(text):
+    try:
+        parsed = parse_expression(text)
+    except ExpressionError:
+        return
+    assert parsed == sympify(
+        text.strip().replace("^", "**"), locals={"z": z, "e": E}, rational=True
+    )
+
+
+def test_limits_admit_the_largest_and_refuse_the_next():
+    n = parsing.MAX_DEPTH
+    assert parse_expression("(" * n + "z" + ")" * n) == z
+    with pytest.raises(ExpressionError, match="nested deeper"):
+        parse_expression("(" * (n + 1) + "z" + ")" * (n + 1))
+    digits = parsing.MAX_DIGITS
+    assert parse_expression("1" * digits) == Integer("1" * digits)
+    with pytest.raises(ExpressionError, match="digits"):
+        parse_expression("1" * (digits + 1))
+    assert parse_expression("z^64") == z**64
+    with pytest.raises(ExpressionError, match="beyond 64"):
+        parse_expression("z^65")
+    spaces = " " * (parsing.MAX_CHARACTERS - 3)
+    assert parse_expression("z+" + spaces + "1") == z + 1
+    with pytest.raises(ExpressionError, match="1001 characters"):
+        parse_expression("z+" + spaces + " 1")

@@ -1,0 +1,153 @@
+"""Clustered logits align the weights with Fisher's direction: the bound and why it holds.
+
+X (N x d) has full column rank; l is convex with minimiser z* != 0; z = X S are the logits of any
+weights S. With w_i = l'(z_i)/(z_i - z*) in [m, M], epsilon = (M - m)/(M + m), P the projector on the
+range of X, and beta = ||P l'(z)||/wbar (zero at a minimiser of the training loss),
+
+    sin angle(S, S_F) <= (beta + epsilon sqrt(beta^2 + (1 - epsilon^2) q^2)) / ((1 - epsilon^2) ||X S_F||),
+
+where S_F is the least-squares solution of X S = z* 1, Fisher's direction, q = ||X S_F - z* 1||, and
+the angle is that of the data metric <u, v> = (Xu)^T (Xv). At a minimiser this is
+r epsilon/sqrt(1 - epsilon^2), r = q/||X S_F|| the coefficient of variation of Fisher's logits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import And, Eq, Expr, Ge, Le, Rational, Symbol, sqrt
+from sympy.logic.boolalg import Boolean
+
+from .derivations import Derivation, Step
+
+__all__ = [
+    "Lemma",
+    "beta",
+    "bound_on_sine",
+    "derivation",
+    "displacement_bound",
+    "epsilon",
+    "lemmas",
+    "relative_spread",
+    "residual_norm",
+    "variation",
+]
+
+smallest = Symbol("m", positive=True)
+largest = Symbol("M", positive=True)
+epsilon = Symbol("epsilon", nonnegative=True)
+beta = Symbol("beta", nonnegative=True)
+residual_norm = Symbol("q", nonnegative=True)
+variation = Symbol("r", nonnegative=True)
+
+_weight = Symbol("w", positive=True)
+_p = Symbol("p", nonnegative=True)
+_n = Symbol("n", nonnegative=True)
+_t = Symbol("t", nonnegative=True)
+_cosine = Symbol("cosine", real=True)
+_fraction = Symbol("mu", positive=True)
+
+
+def relative_spread() -> Expr:
+    """epsilon = (M - m)/(M + m)."""
+    return (largest - smallest) / (largest + smallest)
+
+
+def displacement_bound() -> Expr:
+    """The bound on ||X (S - S_F)|| in terms of epsilon, beta and q.
+
+    >>> displacement_bound().subs(beta, 0).simplify()
+    epsilon*q/sqrt(1 - epsilon**2)
+    """
+    return (beta + epsilon * sqrt(beta**2 + (1 - epsilon**2) * residual_norm**2)) / (1 - epsilon**2)
+
+
+def bound_on_sine() -> Expr:
+    """The bound at a minimiser: r epsilon/sqrt(1 - epsilon^2)."""
+    return variation * epsilon / sqrt(1 - epsilon**2)
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """Hypotheses and conclusion in real arithmetic, with the sentence that they formalise.
+
+    ``extremal`` are points at which the true conclusion is an equality: a sharper one fails there.
+    """
+
+    sentence: str
+    hypotheses: tuple[Boolean, ...]
+    conclusion: Boolean
+    extremal: tuple[dict[Symbol, Rational], ...] = ()
+
+
+def lemmas(spread: Expr | None = None, displacement: Expr | None = None) -> tuple[Lemma, ...]:
+    """The scalar statements that the bound rests on, for a proposed epsilon and displacement bound.
+
+    Norms enter as non-negative numbers: p = ||P rho||, q = ||(I - P) rho||, n = ||rho|| with
+    rho = z* 1 - X S; p^2 + q^2 = n^2 is Pythagoras for the orthogonal projector P.
+    """
+    spread = relative_spread() if spread is None else spread
+    displacement = displacement_bound() if displacement is None else displacement
+    middle = (largest + smallest) / 2
+    return (
+        Lemma(
+            "|w_i/wbar - 1| <= epsilon for m <= w_i <= M and wbar = (M + m)/2",
+            (Le(smallest, _weight), Le(_weight, largest)),
+            And(
+                Le(_weight - middle, spread * middle),
+                Ge(_weight - middle, -spread * middle),
+            ),
+        ),
+        Lemma(
+            "p <= epsilon n + beta and p^2 + q^2 = n^2 bound p",
+            (
+                epsilon < 1,
+                Le(_p, epsilon * _n + beta),
+                Eq(_p**2 + residual_norm**2, _n**2),
+            ),
+            Le(_p, displacement),
+            extremal=(
+                {epsilon: Rational(3, 5), _p: 3, residual_norm: 4, _n: 5, beta: 0},
+                {epsilon: 0, _p: 3, residual_norm: 4, _n: 5, beta: 3},
+            ),
+        ),
+        Lemma(
+            "the sine of the angle between a and b is at most ||a - b||/||b|| "
+            "(||b|| = 1, ||a|| = t)",
+            (Le(_cosine**2, 1),),
+            Ge(_t**2 - 2 * _t * _cosine + 1, 1 - _cosine**2),
+        ),
+        Lemma(
+            "q^2/||X S_F||^2 = (1 - mu)/mu is the squared coefficient of variation of Fisher's "
+            "logits, whose mean is mu and mean square mu (mu = ||P 1||^2/N, z* = 1)",
+            (_fraction <= 1,),
+            Eq((_fraction - _fraction**2) / _fraction**2, (1 - _fraction) / _fraction),
+        ),
+    )
+
+
+def derivation() -> Derivation:
+    """The displacement bound solved from p <= epsilon sqrt(p^2 + q^2) + beta."""
+    n = sqrt(_p**2 + residual_norm**2)
+    return Derivation(
+        "clustered logits align with Fisher's direction",
+        (
+            Step(
+                "stationarity X^T W rho = -X^T l'(z), with W = wbar (I + E) and ||E|| <= epsilon, "
+                "gives ||P rho|| <= epsilon ||rho|| + beta",
+                Le(_p, epsilon * _n + beta),
+                "start",
+            ),
+            Step(
+                "(I - P) rho = (I - P) z* 1, so ||rho||^2 = p^2 + q^2 with the q of Fisher's logits",
+                Le(_p, epsilon * n + beta),
+                "implied",
+            ),
+            Step("solved for p = ||X (S - S_F)||", Le(_p, displacement_bound()), "implied"),
+            Step(
+                "at a minimiser beta = 0, and sin angle(S, S_F) <= p/||X S_F||, q/||X S_F|| = r",
+                bound_on_sine(),
+                "implied",
+            ),
+        ),
+    )

@@ -1,0 +1,105 @@
+"""Does a closed form solve its equation? Decided by the defining equations of what it contains.
+
+exp of W_r(y) is y/W_r(y) - r; the cosine of a third of an arc cosine is a root C of
+4 C^3 - 3 C = X (Viete); two real cube roots A, B are known by A^3, B^3 and A B (Cardano). Each is
+replaced by a symbol, and the residual has to vanish modulo these equations.
+"""
+
+from __future__ import annotations
+
+from sympy import (
+    Expr,
+    LambertW,
+    Mul,
+    Poly,
+    Pow,
+    Rational,
+    Symbol,
+    acos,
+    cos,
+    exp,
+    expand,
+    factor_list,
+    fraction,
+    rem,
+    simplify,
+    together,
+)
+
+from .identities import in_exponentials
+from .special import RLambertW
+
+__all__ = ["vanishes_by_definition"]
+
+
+def vanishes_by_definition(residual: Expr) -> bool:
+    """Whether the residual of an equation, its closed form put in, is proved to be zero.
+
+    >>> c = Symbol("c", positive=True)
+    >>> w = RLambertW(1, c / 2)
+    >>> vanishes_by_definition(2 * w * (1 + exp(w)) - c)
+    True
+    >>> vanishes_by_definition(2 * w * (1 + exp(w)) - 2 * c)
+    False
+    """
+    reduced = in_exponentials(residual)
+    for function in reduced.atoms(RLambertW) | reduced.atoms(LambertW):
+        reduced = _without_lambert(reduced, function)
+    for node in reduced.atoms(cos):
+        if node.args[0].has(acos):
+            return _vanishes_by_viete(reduced, node)
+    roots = sorted((p for p in reduced.atoms(Pow) if p.exp == Rational(1, 3)), key=str)
+    if len(roots) == 2:
+        return _vanishes_by_cardano(reduced, *roots)
+    return bool(simplify(reduced) == 0)
+
+
+def _without_lambert(expression: Expr, function: Expr) -> Expr:
+    r, y = function.args if isinstance(function, RLambertW) else (Rational(0), function.args[0])
+    w = Symbol("w", positive=True)
+
+    def by_definition(argument: Expr) -> Expr:
+        power = expand(argument).coeff(w, 1)
+        return exp(expand(argument - power * w)) * (y / w - r) ** power
+
+    return expand(expression.subs(function, w), power_exp=True).replace(exp, by_definition)
+
+
+def _vanishes_by_viete(expression: Expr, node: Expr) -> bool:
+    cosine = Symbol("C", real=True)
+    argument = (3 * node.args[0]).args[0]
+    numerator = fraction(together(simplify(expression.subs(node, cosine))))[0]
+    left = rem(expand(numerator), 4 * cosine**3 - 3 * cosine - argument, cosine)
+    return bool(simplify(left) == 0)
+
+
+def _vanishes_by_cardano(expression: Expr, first: Expr, second: Expr) -> bool:
+    a, b = Symbol("A", positive=True), Symbol("B", positive=True)
+    product = _cube_root_of_polynomial(expand(first.base * second.base))
+    if product is None:
+        return False
+    left = expand(fraction(together(expression.subs({first: a, second: b})))[0])
+    while True:
+        terms = Poly(left, a, b).terms()
+        if all(min(i, j) == 0 and max(i, j) < 3 for (i, j), _ in terms):
+            return all(simplify(value) == 0 for _, value in terms)
+        left = expand(
+            sum(
+                value
+                * product ** min(i, j)
+                * _reduced_power(a, first.base, i - min(i, j))
+                * _reduced_power(b, second.base, j - min(i, j))
+                for (i, j), value in terms
+            )
+        )
+
+
+def _reduced_power(symbol: Symbol, cube: Expr, exponent: int) -> Expr:
+    return cube ** (exponent // 3) * symbol ** (exponent % 3)
+
+
+def _cube_root_of_polynomial(polynomial: Expr) -> Expr | None:
+    content, factors = factor_list(polynomial)
+    if any(exponent % 3 for _, exponent in factors):
+        return None
+    return Mul(content ** Rational(1, 3), *(base ** (e // 3) for base, e in factors))

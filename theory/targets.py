@@ -1,0 +1,400 @@
+"""The target of a penalty: stationary condition, closed form, derivative and expansions.
+
+A penalty f and a strength alpha give every sample the per-sample loss
+l(z) = (1 - alpha) log(1 + exp(-z)) + alpha f(z). For even f its minimiser z* >= 0 solves
+
+    h(z) = f'(z) (1 + exp(z)) = c,    c = (1 - alpha)/alpha.
+
+For K classes the unknown is the gap g = z_high - z_low. Where the condition, cleared of
+denominators, is of degree one in z and of degree one in exp(z), the solution is an r-Lambert
+function; where it is a polynomial in exp(z) of degree at most three, a logarithm of radicals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sympy import (
+    Eq,
+    Expr,
+    LambertW,
+    Piecewise,
+    Poly,
+    PolynomialError,
+    Rational,
+    Symbol,
+    acos,
+    cbrt,
+    cos,
+    discriminant,
+    exp,
+    expand,
+    factor,
+    fraction,
+    limit,
+    log,
+    oo,
+    simplify,
+    solve,
+    sqrt,
+    together,
+)
+
+from .derivations import Derivation, Step
+from .identities import in_exponentials, is_identically_zero, split_exponentials
+from .losses import (
+    Piece,
+    high,
+    is_even,
+    linear_in,
+    low,
+    multiclass_loss,
+    per_sample_loss,
+    pieces,
+    sigmoid,
+    x,
+)
+from .penalties import Penalty, coordinatewise
+from .special import RLambertW
+from .symbols import K, alpha, gap, odds, z
+
+__all__ = [
+    "Branch",
+    "closed_form",
+    "condition_number",
+    "curvature_at_target",
+    "derivation",
+    "small_alpha_expansion",
+    "stationary_condition",
+    "target_branches",
+    "target_derivative",
+]
+
+_u = Symbol("u", positive=True)
+_classes = Symbol("K", integer=True, positive=True)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The target where c <= ``up_to`` and no earlier branch applies.
+
+    ``equation`` is the condition h(z) = c that ``target`` solves on the branch, which begins at the
+    target ``start``; None where the target sits at a kink or at a bound for every such c.
+    """
+
+    start: Expr
+    target: Expr
+    up_to: Expr
+    equation: Eq | None
+
+
+def stationary_condition(penalty: Penalty) -> Eq:
+    """f'(z) (1 + exp(z)) = c for z > 0, with c = (1 - alpha)/alpha.
+
+    >>> from logitreg.theory import penalty
+    >>> stationary_condition(penalty("quadratic"))
+    Eq(2*z*(exp(z) + 1), c)
+    """
+    return Eq(
+        _by_piece(penalty, lambda piece: tidy(piece.slope * (1 + exp(x)))), odds, evaluate=False
+    )
+
+
+def _by_piece(penalty: Penalty, formula: Callable[[Piece], Expr]) -> Expr:
+    """A formula for each piece of f, in z > 0."""
+    stretches = pieces(penalty.expression)
+    return Piecewise(
+        *((formula(p).subs(x, z), z < p.high if p.high != oo else True) for p in stretches)
+    )
+
+
+def closed_form(penalty: Penalty, classes: int | None = None) -> Expr | None:
+    """The target in closed form, as a function of c = (1 - alpha)/alpha, or None.
+
+    Parameters
+    ----------
+    classes : None or 2 for the binary target z*, K > 2 for the gap; ``0`` keeps K symbolic.
+
+    Examples
+    --------
+    >>> from logitreg.theory import penalty
+    >>> closed_form(penalty("label-smoothing"))
+    log(2*c + 1)
+    >>> closed_form(penalty("quadratic"), classes=10)
+    RLambertW(9, 5*c)
+    """
+    branches = target_branches(penalty, classes)
+    if branches is None:
+        return None
+    if len(branches) == 1:
+        return branches[0].target
+    return Piecewise(*((b.target, odds <= b.up_to if b.up_to != oo else True) for b in branches))
+
+
+def target_branches(penalty: Penalty, classes: int | None = None) -> tuple[Branch, ...] | None:
+    """The closed form branch by branch in increasing c, or None where there is none."""
+    if not is_even(penalty.expression):
+        return None
+    try:
+        stretches = pieces(penalty.expression)
+    except NotImplementedError:
+        return None
+    if classes in (None, 2):
+        return _binary_branches(stretches)
+    count = K if classes == 0 else Rational(classes)
+    if penalty.multiclass_expression != coordinatewise(penalty.expression):
+        return _shift_invariant_branches(penalty, count)
+    return _coordinatewise_branches(stretches, count)
+
+
+def _binary_branches(stretches: tuple[Piece, ...]) -> tuple[Branch, ...] | None:
+    branches: list[Branch] = []
+    reached: Expr = Rational(0)
+    for piece in stretches:
+        h = tidy(piece.slope * (1 + exp(x)))
+        start = _value_at(h, piece.low)
+        if is_identically_zero(start - reached) is not True:
+            branches.append(Branch(piece.low, piece.low, start, None))
+        if piece.slope == 0:
+            branches.append(Branch(piece.high, piece.high, oo, None))
+            return tuple(branches)
+        target = _solve_exponential_linear(h - odds, x)
+        if target is None:
+            return None
+        reached = oo if piece.high == oo else _value_at(h, piece.high)
+        branches.append(Branch(piece.low, target, reached, Eq(h.subs(x, z), odds)))
+    return tuple(branches)
+
+
+def _coordinatewise_branches(
+    stretches: tuple[Piece, ...], count: Expr
+) -> tuple[Branch, ...] | None:
+    """Targets of a sum over coordinates: f'(z_high) = (K-1) f'(-z_low) = c (K-1)/(exp(g)+K-1)."""
+    first = stretches[0]
+    line = linear_in(first.slope, x)
+    if line is None:
+        return None
+    m, n = line
+    if m == 0 and n == 0:
+        return (Branch(2 * first.high, 2 * first.high, oo, None),)
+    branches: list[Branch] = []
+    reached: Expr = Rational(0)
+    weight = exp(x) + count - 1
+    if n != 0:
+        # At c <= n K/(K-1) the kink at zero holds all logits; above it, the low ones alone.
+        branches.append(Branch(reached, reached, n * count / (count - 1), None))
+        h = first.slope * weight / (count - 1)
+        alone = _solve_exponential_linear(h - odds, x)
+        if alone is None:
+            return None
+        start, reached = reached, oo if m == 0 else (count - 2) * n / m
+        branches.append(Branch(start, alone, _value_at(h, reached), Eq(h.subs(x, gap), odds)))
+    if m != 0:
+        depth = (m * x - (count - 2) * n) / (m * count)
+        h = (m * depth + n) * weight
+        both = _solve_exponential_linear(h - odds, x)
+        if both is None:
+            return None
+        # The high logit g - depth leaves the first piece at g = (high K m - (K-2) n)/(m (K-1)).
+        start = reached
+        if first.high == oo:
+            reached = oo
+        else:
+            reached = simplify((first.high * count * m - (count - 2) * n) / (m * (count - 1)))
+        branches.append(Branch(start, both, _value_at(h, reached), Eq(h.subs(x, gap), odds)))
+    for piece in stretches[1:]:
+        if piece.slope.has(x) or piece.high != oo:
+            return None
+        h = piece.slope * weight / (count - 1)
+        target = log((count - 1) * (odds / piece.slope - 1))
+        branches.append(Branch(reached, target, oo, Eq(h.subs(x, gap), odds)))
+    return tuple(branches)
+
+
+def _shift_invariant_branches(penalty: Penalty, count: Expr) -> tuple[Branch, ...] | None:
+    """Only the gap matters: one condition, d/dz_high of the loss at (g, 0, ..., 0)."""
+    condition = gap_condition(penalty, count)
+    if condition is None:
+        return None
+    target = _solve_exponential_linear((condition.lhs - condition.rhs).subs(gap, x), x)
+    return None if target is None else (Branch(Rational(0), target, oo, condition),)
+
+
+def gap_condition(penalty: Penalty, count: Expr = K) -> Eq | None:
+    """The stationary condition of a shift-invariant penalty, as (function of g) = c, or None.
+
+    >>> from logitreg.theory import penalty
+    >>> gap_condition(penalty("label-smoothing"))
+    Eq((exp(g) - 1)/K, c)
+    """
+    loss = multiclass_loss(penalty, count)
+    slope = loss.diff(high).subs({high: gap, low: 0})
+    if is_identically_zero(loss.diff(high) + loss.diff(low)) is not True:
+        return None
+    pulled = (slope.subs(alpha, 1)) / -(slope.subs(alpha, 0))
+    return Eq(tidy(pulled), odds)
+
+
+def _solve_exponential_linear(residual: Expr, symbol: Symbol) -> Expr | None:
+    """The positive root of a condition polynomial in x and u = exp(x), of the shapes we can solve."""
+    numerator, _ = fraction(together(split_exponentials(residual, symbol, _u)))
+    try:
+        terms = Poly(expand(numerator), symbol, _u)
+    except PolynomialError:
+        return None
+    # A power of exp(x) times the condition has the same roots.
+    lowest = min(j for (_, j) in terms.monoms())
+    coefficient = {(i, j - lowest): value for (i, j), value in terms.terms()}
+    degree_x = max(i for i, _ in coefficient)
+    degree_u = max(j for _, j in coefficient)
+    if degree_x == 0:
+        reduced = Poly({(j,): value for (_, j), value in coefficient.items()}, _u)
+        root = _positive_root(_without_root_at_minus_one(reduced))
+        return None if root is None else log(root)
+    if degree_x > 1 or degree_u > 1:
+        return None
+    a, b, c, d = (coefficient.get(key, Rational(0)) for key in ((1, 1), (0, 1), (1, 0), (0, 0)))
+    if a == 0:
+        return None
+    # (x + b/a) e^x + (c/a) x + d/a = 0 with w = x + b/a is w e^w + r w = y.
+    shift = simplify(b / a)
+    r = simplify(c / a * exp(shift))
+    y = simplify((b * c / a**2 - d / a) * exp(shift))
+    return (LambertW(y) if r == 0 else RLambertW(r, y)) - shift
+
+
+def _without_root_at_minus_one(polynomial: Poly) -> Poly:
+    quotient, remainder = polynomial.div(Poly(_u + 1, _u))
+    return quotient if remainder.is_zero else polynomial
+
+
+def _positive_root(polynomial: Poly) -> Expr | None:
+    """The root u > 1 of a polynomial of degree 1 to 3 whose other roots are to its left."""
+    if polynomial.degree() == 1:
+        return simplify(solve(polynomial.as_expr(), _u)[0])
+    if polynomial.degree() != 3:
+        return None
+    a, b, c, d = polynomial.all_coeffs()
+    shift, p = b / (3 * a), (3 * a * c - b**2) / (3 * a**2)
+    q = (2 * b**3 - 9 * a * b * c + 27 * a**2 * d) / (27 * a**3)
+    sign = factor(discriminant(polynomial.as_expr(), _u))
+    if _positive_for_positive_odds(sign):
+        # Three real roots: the largest, by Viete's cosine.
+        angle = acos(simplify(3 * q / (2 * p)) * sqrt(-3 / p)) / 3
+        return 2 * sqrt(simplify(-p / 3)) * cos(angle) - shift
+    if _positive_for_positive_odds(-sign) and all(map(_positive_for_positive_odds, (-p, -q))):
+        # One real root, by Cardano; both radicands are positive, their product being (-p/3)^3.
+        radical = sqrt(factor(q**2 / 4 + p**3 / 27))
+        return cbrt(-q / 2 + radical) + cbrt(-q / 2 - radical) - shift
+    return None
+
+
+def _positive_for_positive_odds(expression: Expr) -> bool:
+    """Exactly: no root of the polynomial lies on c > 0 (Sturm), and it is positive at one point."""
+    if expression.free_symbols != {odds}:
+        return bool(expression.is_positive)
+    polynomial = Poly(expand(expression), odds)
+    while polynomial.eval(0) == 0:
+        polynomial = polynomial.quo(Poly(odds, odds))
+    return polynomial.count_roots(0, oo) == 0 and polynomial.eval(1) > 0
+
+
+def _value_at(h: Expr, point: Expr) -> Expr:
+    if point == oo:
+        return oo
+    value = h.subs(x, point)
+    return simplify(limit(h, x, point, "+") if value.is_finite is None else value)
+
+
+def tidy(expression: Expr) -> Expr:
+    """The shorter of the expression simplified as it stands and in exponentials."""
+    exponentials = simplify(in_exponentials(expression))
+    plain = simplify(expression)
+    return plain if plain.count_ops() <= exponentials.count_ops() else exponentials
+
+
+def curvature_at_target(penalty: Penalty) -> Expr:
+    """l''(z) as a function of z and alpha, to be evaluated at the target.
+
+    >>> from logitreg.theory import penalty
+    >>> curvature_at_target(penalty("quadratic"))
+    2*alpha + (1 - alpha)*exp(z)/(exp(z) + 1)**2
+    """
+    bend = _by_piece(penalty, lambda piece: simplify(piece.slope.diff(x)))
+    return alpha * bend + (1 - alpha) * exp(z) / (1 + exp(z)) ** 2
+
+
+def target_derivative(penalty: Penalty) -> Expr:
+    """dz*/dalpha = -sigmoid(-z)/(alpha l''(z)) at z = z*, by the implicit-function theorem."""
+    return -sigmoid(-z) / (alpha * curvature_at_target(penalty))
+
+
+def condition_number(penalty: Penalty) -> Expr:
+    """|alpha z*'(alpha)/z*| = sigmoid(-z)/(z l''(z)) at z = z* > 0: relative error out over in."""
+    return sigmoid(-z) / (z * curvature_at_target(penalty))
+
+
+def small_alpha_expansion(penalty: Penalty) -> Expr | None:
+    """The target up to o(1) as alpha -> 0, from the growth f'(z) ~ A z^p exp(q z) at infinity.
+
+    h(z) ~ A z^p exp((1 + q) z) = c with q > -1 gives z* = L/(1+q) - p/(1+q) log(L/(1+q)) + o(1) with
+    L = log(c/A); for bounded penalties z* is the bound. None where the growth is of another kind.
+
+    Examples
+    --------
+    >>> from logitreg.theory import penalty
+    >>> small_alpha_expansion(penalty("absolute"))
+    log(1/alpha)
+    """
+    try:
+        last = pieces(penalty.expression)[-1]
+        if last.high != oo:
+            return last.high
+        slope = tidy(last.slope)
+        q = limit(slope.diff(x) / slope, x, oo)
+        p = limit(simplify(x * (slope.diff(x) / slope - q)), x, oo)
+        factor_a = limit(simplify(slope / (x**p * exp(q * x))), x, oo)
+    except (NotImplementedError, ValueError):
+        return None
+    if not (q.is_finite and p.is_finite and factor_a.is_positive):
+        return None
+    if q == -1:
+        return (1 / (factor_a * alpha)) ** (1 / p) if p.is_positive else None
+    leading = log(1 / (factor_a * alpha)) / (1 + q)
+    return leading - p / (1 + q) * log(leading)
+
+
+def derivation(penalty: Penalty) -> Derivation:
+    """From the per-sample loss to the target, each step checked by algebra.
+
+    Where f has several pieces, the first that holds an interior target is shown.
+    """
+    loss = per_sample_loss(penalty)
+    steps = [Step("the per-sample loss", loss, "start")]
+    branches = target_branches(penalty)
+    solved = next((b for b in branches or () if b.equation is not None), None)
+    stretch = next((p for p in pieces(penalty.expression) if p.slope != 0), None)
+    if stretch is None:
+        return Derivation(f"target of {penalty.name}", tuple(steps))
+    smooth_loss = (1 - alpha) * log(1 + exp(-z)) + alpha * stretch.value.subs(x, z)
+    slope = -(1 - alpha) / (1 + exp(z)) + alpha * stretch.slope.subs(x, z)
+    if smooth_loss != loss:
+        where = f"for {stretch.low} < z" + ("" if stretch.high == oo else f" < {stretch.high}")
+        steps.append(Step(f"the loss {where}", smooth_loss, "start"))
+    steps.append(Step("its slope vanishes at the target", Eq(smooth_loss.diff(z), 0), "implied"))
+    steps.append(Step("simplified", Eq(slope, 0), "equivalent", Rational(1)))
+    condition = Eq(stretch.slope.subs(x, z) * (1 + exp(z)), odds)
+    steps.append(
+        Step(
+            "times (1 + exp(z))/alpha, with c = (1 - alpha)/alpha",
+            condition.subs(odds, (1 - alpha) / alpha),
+            "equivalent",
+            alpha / (1 + exp(z)),
+        )
+    )
+    if solved is not None:
+        steps.append(
+            Step("solved for z", Eq(z, solved.target.subs(odds, (1 - alpha) / alpha)), "implied")
+        )
+    return Derivation(f"target of {penalty.name}", tuple(steps))
