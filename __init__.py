@@ -7,7 +7,7 @@ tests say why they may be believed.
 
 >>> import logitreg as lr
 >>> round(lr.target("quadratic", alpha=0.1), 6)
-1.221826
+1.112948
 """
 
 from __future__ import annotations

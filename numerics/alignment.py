@@ -23,8 +23,18 @@ The distance of X W_F^T = P T from the line through X W^T is at most p, so that 
     sin angle(W, W_F) <= p / ||P T||.
 
 For K = 1 and beta = 0 this is r eps / sqrt(1 - eps^2), with r = q/||P T|| the coefficient of
-variation of Fisher's logits. A loss that leaves the common level of the logits free has its A_i,
-T, W and W_F considered on the logits that sum to zero.
+variation of Fisher's logits.
+
+Second bound. For any numbers a and b != 0 put E = V - a T - b Z. Then b Z = P V - a P T - P E, and
+the distance of Z from the line through P T gives
+
+    sin angle(W, W_F) <= (||P V|| + ||E||) / (|b| ||Z||).
+
+It needs neither convexity nor the target's being exact: the gradients have only to be nearly linear
+in the logits. Here a and b are their least-squares coefficients.
+
+A loss that leaves the common level of the logits free has its A_i, T, Z, W and W_F considered on
+the logits that sum to zero.
 """
 
 from __future__ import annotations
@@ -60,6 +70,7 @@ class AlignmentCertificate:
     angle_error : the true angle lies within this distance of ``angle``, rounding included.
     bound : upper bound of the sine of the angle, rounding included; infinite if the curvature is
         not positive on all samples.
+    linearity_bound : the second bound of the sine, rounding included.
     epsilon : (M - m)/(M + m), the relative spread of the averaged curvatures.
     curvature : (m, M), their range.
     variation : upper bound of q/||P T||: for two classes the coefficient of variation r of
@@ -75,6 +86,7 @@ class AlignmentCertificate:
     angle: float
     angle_error: float
     bound: float
+    linearity_bound: float
     epsilon: float
     curvature: tuple[float, float]
     variation: float
@@ -88,8 +100,8 @@ class AlignmentCertificate:
 
     @property
     def vacuous(self) -> bool:
-        """Whether the bound says nothing: every sine is at most 1."""
-        return not self.bound < 1
+        """Whether both bounds say nothing: every sine is at most 1."""
+        return not min(self.bound, self.linearity_bound) < 1
 
 
 def alignment(
@@ -224,10 +236,10 @@ def _certificate(
 
     bound, epsilon, gradient_part = math.inf, 1.0, math.inf
     m, M = arb(loss.low), arb(loss.high)
+    gradient = arb(projection.norm_above(loss.gradient))
     if loss.low > 0 and math.isfinite(loss.high):
         exact_epsilon = (M - m) / (M + m)
-        gradient = projection.norm_above(loss.gradient) + arb(len(targets)).sqrt() * loss.at_target
-        beta = 2 * gradient / (M + m)
+        beta = 2 * (gradient + arb(len(targets)).sqrt() * loss.at_target) / (M + m)
         rest = 1 - exact_epsilon**2
         distance = (beta + exact_epsilon * (beta**2 + rest * q**2).sqrt()) / rest
         bound = ball_above(distance / fisher_norm)
@@ -247,6 +259,7 @@ def _certificate(
         angle=measured,
         angle_error=ball_above(errors),
         bound=bound,
+        linearity_bound=_linearity_bound(loss.gradient, logits, targets, target_radius, gradient),
         epsilon=epsilon,
         curvature=(loss.low, loss.high),
         variation=ball_above(q / fisher_norm),
@@ -258,6 +271,19 @@ def _certificate(
         logit_max=float(np.max(margins)),
         accuracy=float(np.mean(margins > 0)),
     )
+
+
+def _linearity_bound(
+    gradients: Enclosed, logits: Enclosed, targets: Matrix, target_radius: float, projected: arb
+) -> float:
+    columns = np.stack([targets.ravel(), logits.mid.ravel()], axis=1)
+    a, b = np.linalg.lstsq(columns, gradients.mid.ravel(), rcond=None)[0]
+    terms = gradients.mid, -a * targets, -b * logits.mid
+    rounding = 2.0**-51 * np.sum([np.abs(term) for term in terms], axis=0)
+    radius = gradients.radius + abs(b) * logits.radius + abs(a) * target_radius + rounding
+    misfit = norm_above(np.abs(np.sum(terms, axis=0)) + radius * (1 + 1e-9))
+    size = arb(inner_below(logits.mid, 0.0, logits)) / arb(norm_above(logits.mid))
+    return ball_above((projected + misfit) / (abs(float(b)) * size)) if b and size > 0 else math.inf
 
 
 def _arcsine(sine: arb) -> arb:

@@ -186,8 +186,8 @@ def factor(matrix: Matrix) -> Factors:
 
     Examples
     --------
-    >>> factor(np.array([[3.0, 0.0], [0.0, 5.0]])).exponents
-    array([2, 3])
+    >>> factor(np.array([[3.0, 0.0], [0.0, 5.0]])).exponents.tolist()
+    [2, 3]
     """
     exponents = np.frexp(np.max(np.abs(matrix), axis=0))[1]
     scaled = exact_scaling(matrix, -exponents, "features")

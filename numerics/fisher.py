@@ -41,15 +41,15 @@ def fisher_direction(X: ArrayLike, y: ArrayLike | None = None, *, bias: bool = F
 
     Examples
     --------
-    >>> fisher_direction([[1.0, 0.0], [1.0, 2.0], [1.0, 1.0]])
-    array([1., 0.])
+    >>> fisher_direction([[1.0, 0.0], [1.0, 2.0], [2.0, 1.0]]).round(12)
+    array([0.57142857, 0.14285714])
     """
     data = design(X, y, bias=bias)
     factors = factor(data.matrix)
     solution = factors.unscale(factors.weights(factors.q.T @ fisher_targets(data)))
     slopes = solution[:-1] if bias else solution
     if data.codes is None:
-        return np.asarray(slopes[:, 0] + 0.0)
+        return np.asarray(slopes[:, 0])
     wanted = data.outputs - 1
     left, singular, _ = np.linalg.svd(slopes, full_matrices=False)
     strength = singular / singular[0] if singular[0] > 0 else singular

@@ -25,7 +25,7 @@ from .convexity import Side, concave_point
 if TYPE_CHECKING:
     from ..theory.penalties import Penalty
 
-__all__ = ["Balls", "Kernel", "kernel"]
+__all__ = ["Balls", "Kernel", "kernel", "penalties"]
 
 ArrayFunction = Callable[[Any], Any]
 
@@ -93,6 +93,17 @@ class Kernel:
         # The parameters are exact floats: no nearby simple fraction is meant.
         exact = {name: Rational(value) for name, value in self.parameters.items()}
         return in_theory(self.name, **exact)
+
+
+def penalties() -> tuple[str, ...]:
+    """The names of the penalties in the catalogue.
+
+    Examples
+    --------
+    >>> penalties()[:3]
+    ('label-smoothing', 'quadratic', 'absolute')
+    """
+    return tuple(CATALOGUE)
 
 
 def kernel(penalty: Any, **parameters: float) -> Kernel:

@@ -40,6 +40,7 @@ _LIFT = 2.0**600
 _LOG_LIFT = multiply(Pair(600.0, 0.0), Pair(math.log(2), 2.3190468138462996e-17))
 _FAR = 512.0
 _SHIFT = 128.0
+_LARGEST_POWER = 500.0
 
 
 def _one_minus(alpha: Any) -> Pair:
@@ -162,6 +163,8 @@ def _elastic(xp: Any, alpha: Any, classes: int) -> Any:
 def _power(xp: Any, alpha: Any, classes: int, p: float) -> Any:
     if p == 1:
         return _absolute(xp, alpha, classes)
+    if p > _LARGEST_POWER:
+        raise ValueError(f"p is {p}; expected at most {_LARGEST_POWER:g} for targets in float64")
     order, rest, total = p - 1, classes - 1.0, float(classes)
     inverse = divide(Pair(1.0, 0.0), two_sum(p, -1.0))
     right = multiply(_one_minus(alpha), _power_factor(classes, p))
@@ -179,10 +182,16 @@ def _power(xp: Any, alpha: Any, classes: int, p: float) -> Any:
         step = -step / (slope - step * bend / (2 * slope))
         g = xp.clip(g * xp.exp(xp.clip(step, min=-2.0, max=2.0)), min=5e-324)
     weight, grown = _expm1_shifted(xp, alpha, g)
-    # v = g^q as a double-double gives g = v^(1/q), whose error Newton's step reduces.
+    # v = g^q as a double-double gives g = v^(1/q), whose error Newton's step reduces. Where v
+    # could overflow, it is made 2^600 times smaller and its root 2^(600/q) times larger.
+    lifted = (alpha < 1 / _LIFT) & (order > 1)
+    weight = xp.where(lifted, weight * _LIFT, weight)
+    lift = _scaled(inverse, 600.0)
     v = divide(right, multiply(two_sum(grown, total), Pair(weight, 0.0)))
     change = inverse.high * (v.low / v.high) + inverse.low * xp.log(v.high)
-    image = v.high**inverse.high
+    ones = xp.ones_like(alpha)
+    change = change + xp.where(lifted, lift.low * math.log(2) * ones, 0.0)
+    image = v.high**inverse.high * xp.where(lifted, 2.0 ** min(lift.high, 600.0) * ones, 1.0)
     image = image + image * change
     share = (grown + 1) / (grown + total)
     return xp.where(zero, 0.0, g + (image - g) / (1 + g * share / order))
@@ -224,111 +233,138 @@ def _box(xp: Any, alpha: Any, classes: int, b: float) -> Any:
     return xp.full_like(alpha, b if classes == 2 else 2 * b)
 
 
-Logit = Callable[[Any], tuple[Pair, Any, Any, Any]]
+Rough = Callable[[Any], tuple[Any, Any, Any, Any]]
 """a -> f'(a), its logarithmic derivative a f''(a)/f'(a), the low logit b(a) and b'(a)."""
+Exact = Callable[[Any], Pair]
+"""a -> f'(a)."""
 
 
 def _high_logit(
-    xp: Any, alpha: Any, classes: int, logit: Logit, low: Any, high: Any, steps: int
+    xp: Any,
+    alpha: Any,
+    classes: int,
+    rough: Rough,
+    exact: Exact,
+    bracket: tuple[Any, Any],
+    steps: int,
 ) -> Any:
     """g = a + b(a) where f'(a) (exp(a + b) + e) = e c, by Newton's steps in log a, bracketed."""
     total, rest = float(classes), classes - 1.0
     right = _scaled(_one_minus(alpha), rest)
     log_y = xp.log(right.high) - xp.log(alpha)
+    low, high = bracket
     a = high
     for _ in range(steps):
-        slope, bend, b, db = logit(a)
+        slope, bend, b, db = rough(a)
         g = a + b
         grown = xp.expm1(xp.clip(g, max=40.0))
-        log_sum = xp.where(g > 40.0, g + rest * xp.exp(-g), xp.log(grown + total))
-        excess = xp.log(slope.high) + log_sum - log_y
-        high = xp.where(excess > 0, a, high)
-        low = xp.where(excess > 0, low, a)
+        excess = xp.log(slope * (grown + total)) + xp.clip(g - 40.0, min=0.0) - log_y
+        above = excess > 0
+        high = xp.where(above, a, high)
+        low = xp.where(above, low, a)
         rise = bend + a * (1 + db) * (grown + 1) / (grown + total)
         newton = a * xp.exp(xp.clip(-excess / rise, min=-700.0, max=700.0))
         inside = (newton >= low) & (newton <= high)
         a = xp.where(inside, newton, xp.sqrt(low * high))
-    slope, bend, b, db = logit(a)
+    _, bend, b, db = rough(a)
     g = two_sum(a, b)
     weight, grown = _expm1_shifted(xp, alpha, g.high)
     left = add(two_sum(grown, total), Pair(g.low * (grown + 1), 0.0))
-    left = multiply(multiply(left, Pair(weight, 0.0)), slope)
+    left = multiply(multiply(left, Pair(weight, 0.0)), exact(a))
     residual = add(right, negate(left)).high / right.high
     rise = bend + a * (1 + db) * (grown + 1) / (grown + total)
     return g.high + (g.low + a * residual / rise * (1 + db))
 
 
 def _saturating_bracket(xp: Any, alpha: Any, classes: int, delta: float) -> tuple[Any, Any]:
-    """Bounds on a, where min(a, delta)/sqrt 2 <= f'(a) <= min(a, delta)."""
+    """Bounds on a, where min(a, delta)/sqrt 2 <= f'(a) <= a."""
     rest = classes - 1.0
     log_y = math.log(rest) + xp.log(1 - alpha) - xp.log(alpha)
     y = xp.exp(xp.clip(log_y, max=700.0))
     low = xp.clip(y / (math.e + rest), max=0.5)
-    far = log_y + 0.5 * math.log(2) - math.log(delta)
-    near = xp.clip(y * math.sqrt(2) / classes, max=delta)
+    knee = min(delta, 1.0)
+    near = xp.clip(y * math.sqrt(2) / classes, max=knee)
+    far = log_y + math.log(math.sqrt(2) / knee)
     return 0.99 * low, 1.01 * xp.where(near > far, near, far)
+
+
+def _steps(classes: int, delta: float) -> int:
+    """Enough of Newton's steps: the plateau of f' doubles a at each, until exp(a) sets in."""
+    return 7 + math.ceil(3 * math.log10(1 / min(delta, 1.0)) + 2.5 * math.log10(classes))
 
 
 def _pseudo_huber(xp: Any, alpha: Any, classes: int, delta: float) -> Any:
     rest = classes - 1.0
     square = two_prod(delta, delta)
 
-    def logit(a: Any) -> tuple[Pair, Any, Any, Any]:
+    def exact(a: Any) -> Pair:
         norm = add(two_prod(a, a), square)
-        root = square_root(norm, xp.sqrt(norm.high))
-        slope = divide(two_prod(a, delta), root)
-        bend = square.high / norm.high
+        return divide(two_prod(a, delta), square_root(norm, xp.sqrt(norm.high)))
+
+    def rough(a: Any) -> tuple[Any, Any, Any, Any]:
+        q = (a / delta) ** 2
+        bend = 1 / (1 + q)
+        slope = a * xp.sqrt(bend)
         if classes == 2:
             return slope, bend, 0.0 * a, 0.0
-        ratio = 1 / (rest * rest + (rest * rest - 1) * (a / delta) ** 2)
+        ratio = 1 / (rest * rest + (rest * rest - 1) * q)
         scale = xp.sqrt(ratio)
         return slope, bend, a * scale, rest * rest * ratio * scale
 
-    low, high = _saturating_bracket(xp, alpha, classes, delta)
-    return _high_logit(xp, alpha, classes, logit, low, high, 16)
+    bracket = _saturating_bracket(xp, alpha, classes, delta)
+    return _high_logit(xp, alpha, classes, rough, exact, bracket, _steps(classes, delta))
 
 
 def _log_cosh(xp: Any, alpha: Any, classes: int) -> Any:
     rest = classes - 1.0
 
-    def logit(a: Any) -> tuple[Pair, Any, Any, Any]:
+    def exact(a: Any) -> Pair:
         # tanh a = E (2 + E)/(2 + E (2 + E)) with E = exp(a) - 1: E alone is rounded.
         grown = xp.expm1(xp.clip(a, max=40.0))
         product = multiply(two_sum(2.0, grown), Pair(grown, 0.0))
-        slope = divide(product, add(product, Pair(2.0, 0.0)))
-        cosh_squared = (2 + product.high) ** 2 / (4 * (1 + grown) ** 2)
-        bend = a / (slope.high * cosh_squared)
-        if classes == 2:
-            return slope, bend, 0.0 * a, 0.0
-        t = slope.high
-        b = 0.5 * xp.log1p(2 * t / (rest - t))
-        return slope, bend, b, rest / (cosh_squared * (rest - t) * (rest + t))
+        return divide(product, add(product, Pair(2.0, 0.0)))
 
-    low, high = _saturating_bracket(xp, alpha, classes, 1.0)
-    return _high_logit(xp, alpha, classes, logit, low, high, 16)
+    def rough(a: Any) -> tuple[Any, Any, Any, Any]:
+        grown = xp.expm1(xp.clip(a, max=40.0))
+        product = grown * (2 + grown)
+        t = product / (2 + product)
+        sech_squared = 4 * ((1 + grown) / (2 + product)) ** 2
+        bend = a * sech_squared / t
+        if classes == 2:
+            return t, bend, 0.0 * a, 0.0
+        b = 0.5 * xp.log1p(2 * t / (rest - t))
+        return t, bend, b, rest * sech_squared / ((rest - t) * (rest + t))
+
+    bracket = _saturating_bracket(xp, alpha, classes, 1.0)
+    return _high_logit(xp, alpha, classes, rough, exact, bracket, _steps(classes, 1.0))
 
 
 def _cosh(xp: Any, alpha: Any, classes: int) -> Any:
     rest = classes - 1.0
 
-    def logit(a: Any) -> tuple[Pair, Any, Any, Any]:
+    def exact(a: Any) -> Pair:
         # sinh a = E (2 + E)/(2 + 2 E) with E = exp(a) - 1: E alone is rounded.
         grown = xp.expm1(a)
         quotient = divide(two_sum(2.0, grown), _scaled(two_sum(1.0, grown), 2.0))
-        slope = multiply(quotient, Pair(grown, 0.0))
-        sinh = slope.high
-        cosh = xp.hypot(sinh, 1 + 0 * sinh)
+        return multiply(quotient, Pair(grown, 0.0))
+
+    def rough(a: Any) -> tuple[Any, Any, Any, Any]:
+        grown = xp.expm1(a)
+        sinh = grown * ((2 + grown) / (2 + 2 * grown))
+        cosh = sinh + 1 / (1 + grown)
         if classes == 2:
-            return slope, a * cosh / sinh, 0.0 * a, 0.0
+            return sinh, a * cosh / sinh, 0.0 * a, 0.0
         s = sinh / rest
         root = xp.hypot(s, 1 + 0 * s)
-        return slope, a * cosh / sinh, xp.log1p(s + s * (s / (1 + root))), cosh / (rest * root)
+        return sinh, a * cosh / sinh, xp.log1p(s + s * (s / (1 + root))), cosh / (rest * root)
 
     log_y = math.log(rest) + xp.log(1 - alpha) - xp.log(alpha)
     y = xp.exp(xp.clip(log_y, max=700.0))
     low = xp.clip(y / (1.05 * (math.e + rest)), max=0.5)
     high = xp.minimum(y / classes, xp.clip(0.5 * (log_y + math.log(2.4)), min=1.0))
-    return _high_logit(xp, alpha, classes, logit, 0.99 * low, 1.01 * high, 10)
+    return _high_logit(
+        xp, alpha, classes, rough, exact, (0.99 * low, 1.01 * high), 6
+    )
 
 
 SOLVERS: dict[str, Solver] = {

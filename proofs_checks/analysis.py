@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sympy import Expr
 
 from ..errors import NoFiniteTargetError, NotConvexError
-from ..numerics.enclosures import target_enclosure
+from ..numerics.target_enclosures import target_enclosure
 from ..theory.derivations import Derivation
 from ..theory.losses import is_even, per_sample_loss
 from ..theory.penalties import CATALOGUE, Penalty
@@ -21,7 +21,7 @@ from ..theory.targets import (
     target_derivative,
 )
 from .claim import Entry, judge
-from .claims.closed_forms import closed_form_claim
+from .closed_forms import closed_form_claim
 from .convexity import prove_convex
 from .evidence import Outcome
 
@@ -109,3 +109,73 @@ def analyse(penalty: Penalty) -> Analysis:
         small_alpha=small_alpha_expansion(penalty),
         derivation=derivation(penalty),
     )
+
+
+Facts = tuple[tuple[str, str], ...]
+
+
+def facts(analysis: Analysis) -> tuple[tuple[str, Facts], ...]:
+    """The analysis as titled lists of (label, text), for a terminal."""
+    penalty = analysis.penalty
+    return (
+        (
+            f"penalty {penalty.name}",
+            (
+                ("f(z)", str(penalty.expression)),
+                ("K classes", str(penalty.multiclass_expression)),
+                ("even", "yes, proved" if analysis.even else "not proved"),
+                ("convex", _verdict(analysis.convexity)),
+                ("loss l(z)", str(analysis.loss)),
+            ),
+        ),
+        (
+            "target: the minimiser z* of l, with c = (1 - alpha)/alpha",
+            (
+                ("condition", f"{analysis.condition.lhs} = c   (z > 0)"),
+                ("closed form", _or_none(analysis.closed_form)),
+                ("checked", _checked(analysis)),
+                ("K >= 3 classes", _or_none(analysis.multiclass_closed_form)),
+                ("alpha -> 0", f"{_or_none(analysis.small_alpha)} + o(1)"),
+                ("dz*/dalpha", f"{analysis.derivative}   at z = z*"),
+                ("curvature l''", f"{analysis.curvature}   at z = z*"),
+                ("condition number", f"{analysis.condition_number}   at z = z*"),
+            ),
+        ),
+        (
+            "certified values of z*",
+            tuple((f"alpha = {v.alpha}", v.enclosure) for v in analysis.values),
+        ),
+        (
+            analysis.derivation.title,
+            tuple(
+                (f"step {number}", f"{step.rule}: {step.expression}")
+                for number, step in enumerate(analysis.derivation, 1)
+            )
+            + (("checked", _checked_steps(analysis.derivation)),),
+        ),
+    )
+
+
+def _or_none(expression: Expr | None) -> str:
+    return "none found; see the enclosures below" if expression is None else str(expression)
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.supported:
+        return f"yes, {outcome.grade.name} by {outcome.method}: {outcome.detail}"
+    if outcome.refutes:
+        return f"no: f'' < 0 at {outcome.witness}"
+    return f"undecided: {outcome.detail}"
+
+
+def _checked(analysis: Analysis) -> str:
+    entry = analysis.closed_form_check
+    if entry is None:
+        return "the enclosures below are certified by interval Newton steps"
+    controls = f"rejects {entry.controls.rejected}/{entry.controls.total} false variants"
+    return f"{entry.verdict.value}, {entry.grade} by substitution and uniqueness; {controls}"
+
+
+def _checked_steps(derivation: Derivation) -> str:
+    gaps = derivation.unproved()
+    return f"steps not proved by algebra: {gaps}" if gaps else "every algebraic step is proved"

@@ -35,9 +35,7 @@ def prove_convex(f: Expr) -> Outcome:
         stretches = pieces(f)
     except NotImplementedError as error:
         return Outcome.undecided("structure", str(error))
-    outcomes = [
-        prove(Ge(p.slope.diff(x), 0), {x: Interval.open(p.low, p.high)}) for p in stretches
-    ]
+    outcomes = [prove(Ge(p.slope.diff(x), 0), {x: Interval.open(p.low, p.high)}) for p in stretches]
     outcomes.append(prove(Ge(stretches[0].slope.subs(x, 0), 0), {}))
     for before, after in zip(stretches, stretches[1:], strict=False):
         jump = after.slope.subs(x, after.low) - before.slope.subs(x, before.high)

@@ -64,7 +64,9 @@ class Ledger:
 
     def to_json(self) -> str:
         """The ledger as JSON: a list with one object for each claim."""
-        return json.dumps([_as_object(entry) for entry in self.entries], indent=2, ensure_ascii=False)
+        return json.dumps(
+            [_as_object(entry) for entry in self.entries], indent=2, ensure_ascii=False
+        )
 
     def write(self, path: Path) -> None:
         """Write :meth:`to_json` to a file."""

@@ -159,7 +159,11 @@ def _set_like_tex(element: ElementTree.Element) -> None:
 def _word(script: ElementTree.Element) -> ElementTree.Element:
     """A script of three letters or more is a word (`min`, `eff`), not a product of letters."""
     letters = [child.text or "" for child in script]
-    if script.tag != "mrow" or len(letters) < 3 or not all(re.fullmatch("[A-Za-z]", x) for x in letters):
+    if (
+        script.tag != "mrow"
+        or len(letters) < 3
+        or not all(re.fullmatch("[A-Za-z]", x) for x in letters)
+    ):
         return script
     word = "".join(letters)
     merged = ElementTree.Element("mo" if word in _NAMES else "mi")
@@ -189,7 +193,10 @@ def _thin_space() -> ElementTree.Element:
 
 def _is_function(element: ElementTree.Element) -> bool:
     base = element[0] if element.tag in _SCRIPTS else element
-    return base.tag in ("mi", "mo") and re.fullmatch(r"[A-Za-z\u2009]{2,}", base.text or "") is not None
+    return (
+        base.tag in ("mi", "mo")
+        and re.fullmatch(r"[A-Za-z\u2009]{2,}", base.text or "") is not None
+    )
 
 
 def _starts_with_operator(element: ElementTree.Element) -> bool:

@@ -125,7 +125,9 @@ def text_section(title: str, text: str) -> Section:
     <p>The target <math><mi>z</mi></math> is finite.</p>
     """
     paragraphs = re.split(r"\n\s*\n", text.strip())
-    return Section(title, Markup("\n").join(map(Markup("<p>{}</p>").format, map(text_to_html, paragraphs))))
+    return Section(
+        title, Markup("\n").join(map(Markup("<p>{}</p>").format, map(text_to_html, paragraphs)))
+    )
 
 
 def facts_section(title: str, facts: Mapping[str, str]) -> Section:
@@ -143,7 +145,9 @@ def gallery_section(title: str, figures: Sequence[Figure]) -> Section:
     return Section(title, _part("gallery", figures), id="figures")
 
 
-def render_page(title: str, sections: Sequence[Section], *, lead: str = "", colophon: str = "") -> str:
+def render_page(
+    title: str, sections: Sequence[Section], *, lead: str = "", colophon: str = ""
+) -> str:
     """A complete HTML page.
 
     Parameters
@@ -194,8 +198,14 @@ def render_report(
         id="summary",
         heading=False,
     )
-    table = Section("Claims", _part("filter", _totals(entries)) + _part("claims_table", entries), id="claims")
-    full = Section("Claims in full", Markup("\n").join(_part("claim", entry) for entry in entries), id="in-full")
+    table = Section(
+        "Claims", _part("filter", _totals(entries)) + _part("claims_table", entries), id="claims"
+    )
+    full = Section(
+        "Claims in full",
+        Markup("\n").join(_part("claim", entry) for entry in entries),
+        id="in-full",
+    )
     sections = [summary, table, full]
     if figures:
         sections.append(gallery_section("Penalties: loss and target", figures))
@@ -203,7 +213,9 @@ def render_report(
         "What holds in logit regularisation",
         sections,
         lead=_lead(entries),
-        colophon=" · ".join(f"{name} {version}" for name, version in (versions or _versions()).items()),
+        colophon=" · ".join(
+            f"{name} {version}" for name, version in (versions or _versions()).items()
+        ),
     )
 
 

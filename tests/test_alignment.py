@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from mpmath import mp, mpf
-
 from logitreg.errors import (
     AlphaError,
     DataError,
@@ -27,6 +25,7 @@ from logitreg.numerics.curvature import multiclass_bounds
 from logitreg.numerics.fit import fit
 from logitreg.numerics.losses import target_levels
 from logitreg.numerics.rounding import Enclosed
+from mpmath import mp, mpf
 
 PENALTIES = ["quadratic", "label-smoothing", "log-cosh", "pseudo-huber", "huber", "cosh"]
 
@@ -53,9 +52,11 @@ def bound_without_gradient(certificate: AlignmentCertificate, factor: float = 1.
 
 
 def assert_holds(certificate: AlignmentCertificate) -> None:
-    assert math.sin(max(0.0, certificate.angle - certificate.angle_error)) <= certificate.bound
-    if not certificate.vacuous:
-        assert certificate.angle <= math.pi / 2 + certificate.angle_error
+    least = max(0.0, certificate.angle - certificate.angle_error)
+    assert math.sin(least) <= certificate.bound
+    assert math.sin(least) <= certificate.linearity_bound
+    if certificate.bound < 1:
+        assert least <= math.pi / 2
 
 
 @given(
@@ -132,9 +133,30 @@ def test_weights_trained_at_another_alpha_violate_the_bound_without_its_gradient
 def test_half_the_spread_of_curvatures_is_not_enough(
     X: list[list[float]], penalty: str, alpha: float
 ) -> None:
-    certificate = alignment(X, fit(X, penalty=penalty, alpha=alpha).weights, penalty=penalty, alpha=alpha)
+    certificate = alignment(
+        X, fit(X, penalty=penalty, alpha=alpha).weights, penalty=penalty, alpha=alpha
+    )
     assert_holds(certificate)
     assert math.sin(certificate.angle) > bound_without_gradient(certificate, factor=0.5)
+
+
+def test_linearity_bound_is_the_sharper_one_where_curvature_varies() -> None:
+    X = random_data(0, 60, 5)
+    for penalty in ("label-smoothing", "log-cosh"):
+        weights = fit(X, penalty=penalty, alpha=0.05).weights
+        certificate = alignment(X, weights, penalty=penalty, alpha=0.05)
+        assert math.sin(certificate.angle) < certificate.linearity_bound < certificate.bound / 2
+
+
+def test_half_the_linearity_bound_is_not_enough() -> None:
+    violated = 0
+    for seed in range(40):
+        X = random_data(seed, 4, 3)
+        weights = fit(X, penalty="label-smoothing", alpha=0.2).weights
+        certificate = alignment(X, weights, penalty="label-smoothing", alpha=0.2)
+        assert_holds(certificate)
+        violated += math.sin(certificate.angle) > certificate.linearity_bound / 2
+    assert violated >= 5
 
 
 def exact_certificate(
@@ -184,12 +206,16 @@ def exact_certificate(
     q = mp.norm(star * ones - fisher)
     p = (beta + eps * mp.sqrt(beta**2 + (1 - eps**2) * q**2)) / (1 - eps**2)
     along = fisher / mp.norm(fisher)
+    v = mp.matrix([slope(x) for x in z])
+    b = mp.fdot(v - ones * (sum(v) / len(v)), z) / mp.fdot(z - ones * (sum(z) / len(z)), z)
+    misfit = v - b * z - ones * (sum(v - b * z) / len(v))
     overlap = mp.fdot(along, z)
     return {
         "curvature": (m, M),
         "epsilon": eps,
         "variation": q / mp.norm(fisher),
         "bound": p / mp.norm(fisher),
+        "linearity_bound": (mp.norm(project(v)) + mp.norm(misfit)) / abs(b) / mp.norm(z),
         "angle": mp.atan2(mp.norm(z - overlap * along), overlap),
     }
 
@@ -203,6 +229,7 @@ def test_agrees_with_the_theorem_at_50_digits(penalty: str, noise: float) -> Non
     with mpmath.workdps(50):
         exact = exact_certificate(X, weights, penalty, 0.3)
         assert abs(certificate.angle - exact["angle"]) <= certificate.angle_error
+        assert abs(certificate.linearity_bound / exact["linearity_bound"] - 1) < 1e-9
         for name in ("bound", "epsilon", "variation"):
             assert exact[name] <= getattr(certificate, name) <= exact[name] * (1 + mpf(10) ** -6)
         (m, M), (low, high) = exact["curvature"], certificate.curvature
@@ -328,7 +355,7 @@ def test_errors_say_what_was_wrong() -> None:
 
 def test_rank_that_rounding_hides_is_refused() -> None:
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((50, 2))
+    X = rng.standard_normal((25, 20))
     X[:, 1] = X[:, 0] + 4e-14 * X[:, 1]
     with pytest.raises(RankDeficientError, match="rounding hides"):
-        alignment(X, [1.0, 1.0])
+        alignment(X, np.ones(20))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sympy import (
     Eq,
@@ -307,6 +308,7 @@ def _value_at(h: Expr, point: Expr) -> Expr:
     return simplify(limit(h, x, point, "+") if value.is_finite is None else value)
 
 
+@lru_cache(maxsize=512)
 def tidy(expression: Expr) -> Expr:
     """The shorter of the expression simplified as it stands and in exponentials."""
     exponentials = simplify(in_exponentials(expression))
@@ -336,10 +338,11 @@ def condition_number(penalty: Penalty) -> Expr:
 
 
 def small_alpha_expansion(penalty: Penalty) -> Expr | None:
-    """The target up to o(1) as alpha -> 0, from the growth f'(z) ~ A z^p exp(q z) at infinity.
+    """The target as alpha -> 0, from the growth f'(z) ~ A z^p exp(q z) at infinity.
 
-    h(z) ~ A z^p exp((1 + q) z) = c with q > -1 gives z* = L/(1+q) - p/(1+q) log(L/(1+q)) + o(1) with
-    L = log(c/A); for bounded penalties z* is the bound. None where the growth is of another kind.
+    With L = log(1/(A alpha))/(1 + q) and s = p/(1 + q), h(z) ~ A z^p exp((1 + q) z) = c gives
+    z* = L - s log L + s^2 (log L)/L + O((log L/L)^2), for q > -1. For bounded penalties z* is the
+    bound. None where the growth is of another kind.
 
     Examples
     --------
@@ -354,15 +357,18 @@ def small_alpha_expansion(penalty: Penalty) -> Expr | None:
         slope = tidy(last.slope)
         q = limit(slope.diff(x) / slope, x, oo)
         p = limit(simplify(x * (slope.diff(x) / slope - q)), x, oo)
-        factor_a = limit(simplify(slope / (x**p * exp(q * x))), x, oo)
+        constant = limit(simplify(slope / (x**p * exp(q * x))), x, oo)
     except (NotImplementedError, ValueError):
         return None
-    if not (q.is_finite and p.is_finite and factor_a.is_positive):
+    if not (q.is_finite and p.is_finite and constant.is_positive):
         return None
     if q == -1:
-        return (1 / (factor_a * alpha)) ** (1 / p) if p.is_positive else None
-    leading = log(1 / (factor_a * alpha)) / (1 + q)
-    return leading - p / (1 + q) * log(leading)
+        # h has the growth of a power only: here h(z) - A z -> 0, so that z* = c/A + o(1).
+        linear = p == 1 and limit(tidy(slope * (1 + exp(x))) - constant * x, x, oo) == 0
+        return (1 / alpha - 1) / constant if linear else None
+    leading = log(1 / (constant * alpha)) / (1 + q)
+    s = p / (1 + q)
+    return leading - s * log(leading) + s**2 * log(leading) / leading
 
 
 def derivation(penalty: Penalty) -> Derivation:

@@ -74,7 +74,9 @@ CLAIMS = (
             Variant("epsilon = (M - m)/(2 (M + m))", _Bound(_SPREAD / 2, _DISPLACEMENT)),
             Variant(
                 "without 1/sqrt(1 - epsilon^2)",
-                _Bound(_SPREAD, (beta + epsilon * sqrt(1 - epsilon**2) * _inner) / (1 - epsilon**2)),
+                _Bound(
+                    _SPREAD, (beta + epsilon * sqrt(1 - epsilon**2) * _inner) / (1 - epsilon**2)
+                ),
             ),
             Variant(
                 "epsilon squared", _Bound(_SPREAD, (beta + epsilon**2 * _inner) / (1 - epsilon**2))

@@ -77,7 +77,9 @@ class _Example:
         return bool(simplify(along.doit()).is_positive)
 
     def grows_along_the_gap(self) -> bool:
-        return bool(limit(self._along_the_gap(two_level(self.f.multiclass, _THREE)), _gap, oo) == oo)
+        return bool(
+            limit(self._along_the_gap(two_level(self.f.multiclass, _THREE)), _gap, oo) == oo
+        )
 
     def _along_the_gap(self, of_two_levels: Expr) -> Expr:
         """At z_high = 2 g/3, z_low = -g/3: three classes, the mean of the logits zero."""

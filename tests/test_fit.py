@@ -1,0 +1,190 @@
+"""Minimisers of the training loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from logitreg.errors import (
+    AlphaError,
+    DataError,
+    FewerSamplesThanFeaturesError,
+    NonFiniteError,
+    NotConvergedError,
+    RankDeficientError,
+    SeparableError,
+    ShapeError,
+    UnsupportedPenaltyError,
+)
+from logitreg.numerics.fit import fit
+from logitreg.numerics.losses import sample_loss
+from mpmath import mp, mpf
+from scipy.special import logsumexp, softmax
+from sklearn.linear_model import LogisticRegression
+
+SMOOTH = ["quadratic", "label-smoothing", "log-cosh", "pseudo-huber", "huber", "cosh"]
+
+
+def binary_data(seed: int = 0, samples: int = 40, features: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((samples, features)) + 0.4
+
+
+def multiclass_data(classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    y = np.arange(20 * classes) % classes
+    return np.eye(classes)[y] @ rng.standard_normal((classes, 4)) + rng.standard_normal(
+        (len(y), 4)
+    ), y
+
+
+@pytest.mark.parametrize("penalty", [*SMOOTH, "power", "entropy"])
+@pytest.mark.parametrize("alpha", [1e-3, 0.1, 0.9])
+def test_gradient_vanishes_to_rounding_level(penalty: str, alpha: float) -> None:
+    assert fit(binary_data(), penalty=penalty, alpha=alpha).residual < 1e-12
+
+
+@pytest.mark.parametrize("penalty", [*SMOOTH, "entropy"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_multiclass_gradient_vanishes_to_rounding_level(penalty: str, bias: bool) -> None:
+    X, y = multiclass_data()
+    result = fit(X, y, penalty=penalty, alpha=0.1, bias=bias)
+    assert result.residual < 1e-12
+    assert result.weights.shape == (3, 4)
+    assert (result.bias is None) != bias
+
+
+def test_quadratic_minimiser_at_50_digits() -> None:
+    X = np.round(8 * binary_data(2, 8, 2)) / 8
+    alpha = 0.25
+    weights = fit(X, alpha=alpha).weights
+    with mpmath.workdps(50):
+        rows = [[mpf(float(v)) for v in row] for row in X]
+
+        def gradient(*s: Any) -> list[Any]:
+            z = [mp.fdot(row, s) for row in rows]
+            slopes = [-(1 - mpf(alpha)) / (1 + mp.exp(v)) + 2 * alpha * v for v in z]
+            return [mp.fdot(slopes, [row[j] for row in rows]) for j in range(2)]
+
+        exact = mp.findroot(gradient, [mpf(float(w)) for w in weights])
+        assert max(abs(float(e) - w) for e, w in zip(exact, weights, strict=True)) < 1e-14
+
+
+@pytest.mark.parametrize("penalty", ["quadratic", "label-smoothing", "entropy", "log-cosh"])
+def test_multiclass_derivatives_agree_with_differences(penalty: str) -> None:
+    rng = np.random.default_rng(0)
+    z, u, codes = rng.standard_normal((6, 3)), rng.standard_normal((6, 3)), np.arange(6) % 3
+    loss = sample_loss(penalty, 0.3, codes, 3)
+    h = 1e-5
+    slope = (loss.value(z + h * u) - loss.value(z - h * u)) / (2 * h)
+    np.testing.assert_allclose(np.sum(loss.gradient(z) * u, axis=1), slope, atol=1e-9)
+    bend = (loss.gradient(z + h * u) - loss.gradient(z - h * u)) / (2 * h)
+    np.testing.assert_allclose(loss.curvature(z)(u), bend, atol=1e-9)
+
+
+def test_multiclass_losses_are_those_of_the_literature() -> None:
+    rng = np.random.default_rng(0)
+    z, codes = rng.standard_normal((6, 3)), np.arange(6) % 3
+    log_p = z - logsumexp(z, axis=1, keepdims=True)
+    smoothed = 0.7 * np.eye(3)[codes] + 0.3 / 3
+    np.testing.assert_allclose(
+        sample_loss("label-smoothing", 0.3, codes, 3).value(z), -np.sum(smoothed * log_p, axis=1)
+    )
+    entropy = -np.sum(softmax(z, axis=1) * log_p, axis=1)
+    cross = -log_p[np.arange(6), codes]
+    np.testing.assert_allclose(
+        sample_loss("entropy", 0.3, codes, 3).value(z), 0.7 * cross - 0.3 * entropy
+    )
+
+
+def test_without_penalty_it_is_logistic_regression() -> None:
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((300, 3))
+    y = (X[:, 0] + 1.5 * rng.standard_normal(300) > 0).astype(int)
+    reference = LogisticRegression(C=np.inf, tol=1e-12, max_iter=1000).fit(X, y)
+    result = fit(X, y, alpha=0, bias=True)
+    np.testing.assert_allclose(result.weights, reference.coef_[0], rtol=1e-6)
+    assert result.bias == pytest.approx(reference.intercept_[0], rel=1e-5)
+
+
+def test_two_classes_solve_the_stationarity_of_smoothed_labels() -> None:
+    X, y = multiclass_data(2)
+    binary = fit(X, y, penalty="label-smoothing", alpha=0.2)
+    gaps = binary.logits
+    p = 1 / (1 + np.exp(-gaps))
+    np.testing.assert_allclose(X.T @ ((p - 0.9) * np.where(y == 1, 1, -1)), 0, atol=1e-12)
+
+
+def test_free_level_of_the_logits_is_centred() -> None:
+    X, y = multiclass_data()
+    result = fit(X, y, penalty="label-smoothing", bias=True)
+    assert isinstance(result.bias, np.ndarray)
+    np.testing.assert_allclose(np.sum(result.weights, axis=0), 0, atol=1e-13)
+    assert abs(np.sum(result.bias)) < 1e-13
+
+
+def test_logits_do_not_depend_on_the_units_and_mixing_of_the_features() -> None:
+    X = binary_data()
+    units = np.logspace(-100, 100, 5)
+    np.testing.assert_allclose(fit(X * units).logits, fit(X).logits, rtol=1e-12)
+    mixing = np.eye(5) + np.triu(np.full((5, 5), 30.0), 1)
+    np.testing.assert_allclose(fit(X @ mixing).logits, fit(X).logits, rtol=1e-8)
+
+
+def test_bias_equals_a_column_of_ones() -> None:
+    X, y = multiclass_data()
+    with_ones = fit(np.hstack([X, np.ones((len(X), 1))]), y)
+    result = fit(X, y, bias=True)
+    np.testing.assert_array_equal(result.weights, with_ones.weights[:, :-1])
+    np.testing.assert_array_equal(result.bias, with_ones.weights[:, -1])
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_separable_data_without_penalty_is_refused(classes: int) -> None:
+    X, y = multiclass_data(classes)
+    X = X + 20 * np.eye(4)[y]
+    with pytest.raises(SeparableError, match="choose alpha > 0"):
+        fit(X, y, alpha=0, bias=True)
+    assert fit(X, y, alpha=0.01, bias=True).residual < 1e-12
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_touching_classes_without_penalty_are_refused(classes: int) -> None:
+    X = np.concatenate([[c, c + 1.0] for c in range(classes)])[:, None]
+    y = np.repeat(np.arange(classes), 2)
+    with pytest.raises(SeparableError):
+        fit(X, y, alpha=0, bias=True)
+
+
+def test_errors_say_what_was_wrong() -> None:
+    X, y = multiclass_data()
+    for alpha in (-0.1, 1.0, float("nan"), "much"):
+        with pytest.raises(AlphaError, match=r"\[0, 1\)"):
+            fit(X, y, alpha=alpha)  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedPenaltyError, match="pseudo-huber"):
+        fit(X, y, penalty="absolute")
+    with pytest.raises(ShapeError, match="one label per sample"):
+        fit(X, y[:-1])
+    with pytest.raises(ShapeError, match="n_samples, n_features"):
+        fit(X[:, 0])
+    with pytest.raises(ShapeError, match="at least one"):
+        fit(np.empty((0, 3)))
+    with pytest.raises(DataError, match="single label"):
+        fit(X, np.ones(len(X)), bias=True)
+    with pytest.raises(DataError, match="regression target"):
+        fit(X, X[:, 0])
+    with pytest.raises(DataError, match="dtype"):
+        fit(X.astype(str), y)
+    with pytest.raises(DataError, match="dtype"):
+        fit(X.astype(complex), y)
+    broken = X.copy()
+    broken[3, 1] = np.nan
+    with pytest.raises(NonFiniteError, match=r"X\[3, 1\]"):
+        fit(broken, y)
+    with pytest.raises(FewerSamplesThanFeaturesError, match="3 samples for 4"):
+        fit(X[:3])
+    with pytest.raises(RankDeficientError, match="rank 4 of 5"):
+        fit(np.hstack([X, X[:, :1] + X[:, 1:2]]))
+    with pytest.raises(NotConvergedError, match="limit 1"):
+        fit(X, y, penalty="cosh", max_iter=1)
