@@ -23,6 +23,7 @@ __all__ = ["FitResult", "fit"]
 _GOAL = 1e-13
 _ACCEPTED = 1e-9
 _PATIENCE = 5
+_CG_STEPS = 300
 # Without a penalty, logits beyond this are suspicious: the data may be separable.
 _LARGE_LOGIT = 20.0
 
@@ -189,7 +190,7 @@ def _conjugate_gradients(
     residual = rhs
     direction = rhs
     squared = float(np.sum(residual * residual))
-    for _ in range(min(rhs.size, 1000) + 10):
+    for _ in range(min(rhs.size + 10, _CG_STEPS)):
         product = hessian(direction)
         bend = float(np.sum(direction * product))
         if bend <= 1e-18 * float(np.sum(direction * direction)):

@@ -266,14 +266,17 @@ def _high_logit(
         newton = a * xp.exp(xp.clip(-excess / rise, min=-700.0, max=700.0))
         inside = (newton >= low) & (newton <= high)
         a = xp.where(inside, newton, xp.sqrt(low * high))
-    _, bend, b, db = rough(a)
-    g = two_sum(a, b)
-    weight, grown = _expm1_shifted(xp, alpha, g.high)
-    left = add(two_sum(grown, total), Pair(g.low * (grown + 1), 0.0))
-    left = multiply(multiply(left, Pair(weight, 0.0)), exact(a))
-    residual = add(right, negate(left)).high / right.high
-    rise = bend + a * (1 + db) * (grown + 1) / (grown + total)
-    return g.high + (g.low + a * residual / rise * (1 + db))
+    # Where f' is flat the rough residual leaves half of the digits open: two exact steps.
+    for _ in range(2):
+        _, bend, b, db = rough(a)
+        g = two_sum(a, b)
+        weight, grown = _expm1_shifted(xp, alpha, g.high)
+        left = add(two_sum(grown, total), Pair(g.low * (grown + 1), 0.0))
+        left = multiply(multiply(left, Pair(weight, 0.0)), exact(a))
+        residual = add(right, negate(left)).high / right.high
+        change = a * residual / (bend + a * (1 + db) * (grown + 1) / (grown + total))
+        a = a + change
+    return g.high + (g.low + change * (1 + db))
 
 
 def _saturating_bracket(xp: Any, alpha: Any, classes: int, delta: float) -> tuple[Any, Any]:
@@ -362,9 +365,7 @@ def _cosh(xp: Any, alpha: Any, classes: int) -> Any:
     y = xp.exp(xp.clip(log_y, max=700.0))
     low = xp.clip(y / (1.05 * (math.e + rest)), max=0.5)
     high = xp.minimum(y / classes, xp.clip(0.5 * (log_y + math.log(2.4)), min=1.0))
-    return _high_logit(
-        xp, alpha, classes, rough, exact, (0.99 * low, 1.01 * high), 6
-    )
+    return _high_logit(xp, alpha, classes, rough, exact, (0.99 * low, 1.01 * high), 6)
 
 
 SOLVERS: dict[str, Solver] = {

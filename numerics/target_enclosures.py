@@ -179,9 +179,7 @@ def _many_classes(f: Kernel, odds: arb, rest: int, start: tuple[float, float]) -
             continue
         z = logits(root)
         pulled = pulls(*z)
-        if all(
-            side is None or side[1]() <= pulled[i] <= side[2]() for i, side in enumerate(sides)
-        ):
+        if all(side is None or side[1]() <= pulled[i] <= side[2]() for i, side in enumerate(sides)):
             return z[0] - z[1]
     return None
 
@@ -194,7 +192,9 @@ def _newton(system: System, x: list[arb]) -> list[arb] | None:
         if step is None:
             return None
         x = [arb((xi - s).mid()) for xi, s in zip(x, step, strict=True)]
-        size = max(float(abs(s / xi).mid()) if xi != 0 else 0.0 for xi, s in zip(x, step, strict=True))
+        size = max(
+            float(abs(s / xi).mid()) if xi != 0 else 0.0 for xi, s in zip(x, step, strict=True)
+        )
         if smallest is not None and size >= smallest and size < 1e-10:
             break
         smallest = size

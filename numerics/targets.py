@@ -75,9 +75,7 @@ def _number(alpha: Any) -> float:
     try:
         return float(alpha)
     except (TypeError, ValueError):
-        raise AlphaError(
-            f"alpha is {alpha!r}; expected a number or an array in (0, 1)"
-        ) from None
+        raise AlphaError(f"alpha is {alpha!r}; expected a number or an array in (0, 1)") from None
 
 
 def _check(inside: bool, zero: bool, alpha: Any) -> None:
@@ -148,12 +146,7 @@ def approximate_logits(f: Kernel, alpha: Any, classes: int) -> tuple[Array, Arra
             return gap, np.zeros_like(gap)
         return _split(f, gap, classes)
     log_odds = np.log1p(-strength) - np.log(strength)
-    top = float(f.slope(_FARTHEST))
-    if not top > 0:
-        raise NoFiniteTargetError(
-            f"the penalty {f.name!r} has slope {top} at z = {_FARTHEST:g}: it does not hold the "
-            "logit back, so the loss has no finite minimiser; expected f'(z) > 0 for large z"
-        )
+    _check_sides(f, classes)
     if classes == 2:
         z = _increasing_root(lambda z: f.slope(z) - np.exp(log_odds - np.logaddexp(0, z)), strength)
         return _bounded(f, z), np.zeros_like(z)
@@ -167,6 +160,20 @@ def approximate_logits(f: Kernel, alpha: Any, classes: int) -> tuple[Array, Arra
     pull = np.exp(log_odds - np.logaddexp(gap, math.log(rest)))
     low = _bounded(f, _slope_inverse(f, -pull))
     return _bounded(f, low + gap), low
+
+
+def _check_sides(f: Kernel, classes: int) -> None:
+    """Cross-entropy pulls the true class's logit up and, for K > 2 classes, the others down."""
+    slopes = {_FARTHEST: float(f.slope(_FARTHEST))}
+    if classes > 2:
+        slopes[-_FARTHEST] = -float(f.slope(-_FARTHEST))
+    for z, resistance in slopes.items():
+        if not resistance > 0:
+            raise NoFiniteTargetError(
+                f"the penalty {f.name!r} does not hold a logit back at z = {z:g}, so the loss has "
+                "no finite minimiser; expected f'(z) > 0 for large z"
+                + (" and f'(z) < 0 for very negative z" if classes > 2 else "")
+            )
 
 
 def _bounded(f: Kernel, z: Array) -> Array:

@@ -186,7 +186,8 @@ def _say(label: str, text: str) -> None:
     _out.print(line)
 
 
-@main.command()
+# An expression may begin with a minus sign, which is no option.
+@main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("expression")
 @click.option(
     "--set",

@@ -102,6 +102,18 @@ def test_multiclass_angle_stays_below_the_bound(
     assert_holds(alignment(X, weights, y, penalty=penalty, alpha=alpha, bias=result.bias))
 
 
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("classes", [2, 4])
+def test_gradient_part_of_a_minimiser_is_at_rounding_level(penalty: str, classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    y = np.arange(40) % classes
+    X = np.eye(classes)[y] @ rng.standard_normal((classes, 3)) + 0.3 * rng.standard_normal((40, 3))
+    result = fit(X, y, penalty=penalty, alpha=0.5, bias=True)
+    certificate = alignment(X, result.weights, y, penalty=penalty, alpha=0.5, bias=result.bias)
+    assert certificate.bound < math.inf
+    assert certificate.gradient_part < 1e-10 < certificate.bound
+
+
 def test_a_random_direction_violates_the_bound_without_its_gradient_part() -> None:
     violated = 0
     for seed in range(20):

@@ -1,0 +1,90 @@
+"""The ledger: every claim judged, as recorded, with every control rejected."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from logitreg.errors import UnknownNameError
+from logitreg.proofs_checks.claim import Entry, Verdict
+from logitreg.proofs_checks.claims import all_claims, find_claim
+from logitreg.proofs_checks.ledger import Ledger, expected_verdicts, select, verify
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Ledger:
+    return verify(workers=1)
+
+
+def test_every_verdict_is_as_recorded_and_every_control_rejected(ledger: Ledger) -> None:
+    assert ledger.deviations() == ()
+
+
+def test_no_claim_is_recorded_that_is_not_judged(ledger: Ledger) -> None:
+    assert set(expected_verdicts()) == {entry.id for entry in ledger}
+
+
+def test_ids_are_unique() -> None:
+    ids = [claim.id for claim in all_claims()]
+    assert len(ids) == len(set(ids))
+
+
+def test_claims_of_the_sources_are_all_there(ledger: Ledger) -> None:
+    expected = {
+        "beck.ls-main",
+        "beck.ls-binary",
+        "beck.ls-multiclass",
+        "beck.class",
+        "beck.finite-target",
+        "beck.lower-bound",
+        "beck.simplex",
+        "primer.ls-formula",
+        "primer.ls-example",
+        "primer.ls-loss",
+    }
+    assert expected <= {entry.id for entry in ledger}
+
+
+def test_what_is_not_supported_has_a_witness_and_what_is_corrected_holds(ledger: Ledger) -> None:
+    for entry in ledger:
+        failed = entry.verdict in (Verdict.MISPRINTED, Verdict.HOLDS_IF, Verdict.REFUTED)
+        assert failed == (entry.witness is not None)
+        assert (entry.corrected is not None) == (
+            entry.verdict in (Verdict.MISPRINTED, Verdict.HOLDS_IF)
+        )
+
+
+def test_every_claim_has_controls(ledger: Ledger) -> None:
+    for entry in ledger:
+        assert entry.controls.total >= (2 if entry.id.startswith("catalogue.convex") else 3)
+
+
+def test_deviations_are_reported(ledger: Ledger) -> None:
+    first: Entry = ledger.entries[0]
+    changed = replace(first, verdict=Verdict.HOLDS)
+    unrejected = replace(first, controls=replace(first.controls, rejected=0))
+    unknown = replace(first, id="nobody.knows")
+    assert "holds CERTIFIED, recorded: misprinted CERTIFIED" in Ledger((changed,)).deviations()[0]
+    assert "rejects 0 of 3 controls" in Ledger((unrejected,)).deviations()[0]
+    assert "recorded: nothing" in Ledger((unknown,)).deviations()[0]
+
+
+def test_processes_give_the_same_ledger_as_one_alone() -> None:
+    def without_times(ledger: Ledger) -> object:
+        return [
+            {k: v for k, v in entry.items() if k not in ("seconds", "evidence")}
+            for entry in json.loads(ledger.to_json())
+        ]
+
+    ids = ["primer.*", "beck.lower-bound"]
+    assert without_times(verify(ids, workers=2)) == without_times(verify(ids, workers=1))
+
+
+def test_patterns_select_claims_in_order() -> None:
+    assert select(["primer.*", "beck.ls-main"])[0] == "beck.ls-main"
+    assert len(select(["*"])) == len(all_claims())
+    with pytest.raises(UnknownNameError, match="did you mean beck.simplex"):
+        select(["beck.simplx"])
+    with pytest.raises(UnknownNameError):
+        find_claim("")
