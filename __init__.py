@@ -1,9 +1,9 @@
 """logitreg: verified theory of logit regularisation.
 
-A convex penalty on the logits gives every sample a finite target logit; training clusters the logits
-around it, and clustered logits align the weights with Fisher's linear discriminant. Here SymPy
-derives these statements, numerics computes them to the last bits, and proofs, certificates and
-tests say why they may be believed.
+A convex penalty on the logits gives every sample a finite target logit; training clusters the
+logits around it, and clustered logits align the weights with Fisher's linear discriminant. Here
+SymPy derives these statements, numerics computes them to the last bits, and proofs, certificates
+and tests say why they may be believed.
 
 >>> import logitreg as lr
 >>> round(lr.target("quadratic", alpha=0.1), 6)

@@ -23,7 +23,7 @@ def seconds(*arguments: str) -> float:
 
 
 def main() -> None:
-    imports = {"numpy": [], "logitreg": [], "nothing": []}
+    imports: dict[str, list[float]] = {"numpy": [], "logitreg": [], "nothing": []}
     for _ in range(15):
         for name, times in imports.items():
             times.append(seconds("-c", "pass" if name == "nothing" else f"import {name}"))

@@ -14,11 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.optimize.elementwise import find_root
-
 from logitreg.numerics.catalogue import CATALOGUE
 from logitreg.numerics.kernels import kernel
 from logitreg.numerics.targets import target
+from scipy.optimize.elementwise import find_root
 
 # A kink or a bound leaves the root finder no equation; the entropy's slope underflows for it.
 _LEFT_OUT = ("absolute", "elastic", "box", "entropy")

@@ -1,6 +1,8 @@
 """SymPy expressions as functions of Arb balls: rigorous enclosures of their range.
 
-The expression is read through its ``func`` and ``args`` only, so that SymPy is not imported here.
+Where the expression is not a finite real number on the whole of a ball the enclosure is not finite,
+so that no comparison with it holds. The expression is read through its ``func`` and ``args`` only,
+so that SymPy is not imported here.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ def hull(low: arb, high: arb) -> arb:
 
 
 def _absolute(x: arb) -> arb:
-    """|x| with the exact range: ``abs`` of a ball around zero would reach below zero."""
+    """|x|: ``abs`` of a ball around zero would reach as far below zero as above."""
     if not x.contains(0):
         return abs(x)
     top = x.abs_upper()
@@ -111,11 +113,19 @@ _ONE_ARGUMENT: dict[str, Callable[[arb], arb]] = {
 
 
 def _minimum(x: arb, y: arb) -> arb:
-    return hull(arb(min(x.lower(), y.lower())), arb(min(x.upper(), y.upper())))
+    return -_maximum(-x, -y)
 
 
 def _maximum(x: arb, y: arb) -> arb:
-    return hull(arb(max(x.lower(), y.lower())), arb(max(x.upper(), y.upper())))
+    if x.is_nan() or y.is_nan():
+        return arb("nan")
+    if x > y or y > x:
+        return x if x > y else y
+    return hull(_larger(x.lower(), y.lower()), _larger(x.upper(), y.upper()))
+
+
+def _larger(x: arb, y: arb) -> arb:
+    return x if x > y else y
 
 
 def _sign(x: arb) -> arb:
@@ -123,42 +133,58 @@ def _sign(x: arb) -> arb:
         return arb(1)
     if x < 0:
         return arb(-1)
+    if x.is_nan():
+        return x
     return arb(0) if x == 0 else arb(0, 1)
 
 
 def _r_lambert(r: arb, y: arb) -> arb:
-    """w (e^w + r) = y for r, y >= 0, enclosed between two points by the sign of the residual."""
-    return hull(
-        _r_lambert_point(r.upper(), y.lower(), -1), _r_lambert_point(r.lower(), y.upper(), 1)
-    )
+    """w (e^w + r) = y, enclosed between two points by the sign of the residual.
+
+    Balls around zero reach a little below it. Where r > -1/4 and y > -1/8 the left side increases
+    on w > -1/2, from below -1/8, so that there is one solution on w > -1/2; it increases with y, and
+    with r it moves towards zero.
+    """
+    if not (r > -0.25 and y > -0.125 and r.is_finite() and y.is_finite()):
+        return arb("nan")
+    bottom, top = y.lower(), y.upper()
+    low = _r_lambert_bound(r.upper() if bottom >= 0 else r.lower(), bottom, -1)
+    high = _r_lambert_bound(r.lower() if top >= 0 else r.upper(), top, 1)
+    return hull(low, high)
 
 
-def _r_lambert_point(r: arb, y: arb, side: int) -> arb:
+def _r_lambert_bound(r: arb, y: arb, side: int) -> arb:
+    """A number below (side = -1) or above (side = 1) the solution for exact r and y."""
     if y == 0:
         return arb(0)
-    w = float((1 + y / (1 + r)).log())
-    for _ in range(60):
-        e = arb(w).exp()
-        step = float(((arb(w) * (e + r) - y) / (e * (1 + arb(w)) + r)).mid())
-        w -= step
-        if abs(step) <= 1e-15 * abs(w):
+    x = arb((1 + y / (1 + r)).log().mid())
+    for _ in range(_NEWTON_STEPS):
+        e = x.exp()
+        step = (x * (e + r) - y) / (e * (1 + x) + r)
+        x = arb((x - step).mid())
+        if abs(step) < abs(x) * arb(2) ** (-ctx.prec // 2):
             break
-    x = arb(w)
-    for _ in range(8):
-        x = arb((x - (x * (x.exp() + r) - y) / (x.exp() * (1 + x) + r)).mid())
+    x = arb((x - (x * (x.exp() + r) - y) / (x.exp() * (1 + x) + r)).mid())
     slack = arb(abs(x).upper()) * arb(2) ** (8 - ctx.prec) + arb(2) ** -1400
-    while True:
+    for _ in range(_WIDENINGS):
         candidate = arb((x + side * slack).mid())
-        residual = candidate * (candidate.exp() + r) - y
-        if (residual > 0) if side > 0 else (residual < 0 or candidate <= 0):
+        residual = side * (candidate * (candidate.exp() + r) - y)
+        if candidate > -0.5 and residual > 0:
             return candidate
         slack *= 4
+    return arb("nan")
+
+
+_NEWTON_STEPS = 200
+_WIDENINGS = 100
 
 
 def ball_function(expression: Any, *symbols: Any) -> BallFunction:
     """The expression as a function of balls, one for each symbol, in that order.
 
-    The value contains f(x) for every x in the arguments' balls.
+    The value contains f(x) for every x in the arguments' balls; it is not finite where f is not
+    defined on all of them (Piecewise without a branch, the logarithm of a ball that reaches below
+    zero, a quotient by a ball around zero).
 
     Raises
     ------
@@ -217,9 +243,8 @@ def ball_function(expression: Any, *symbols: Any) -> BallFunction:
                     continue
                 result = value(*x) if result is None else hull(result, value(*x))
                 if holds:
-                    break
-            assert result is not None
-            return result
+                    return result
+            return arb("nan")
 
         return image
 
@@ -229,22 +254,41 @@ def ball_function(expression: Any, *symbols: Any) -> BallFunction:
 def _truth(condition: Any, build: Callable[[Any], BallFunction]) -> Callable[..., bool | None]:
     """The condition on balls: True or False where it is decided for the whole ball, else None."""
     kind = condition.func.__name__
-    if kind == "BooleanTrue":
-        return lambda *x: True
+    if kind in ("BooleanTrue", "BooleanFalse"):
+        return lambda *x: kind == "BooleanTrue"
+    if kind in ("And", "Or", "Not"):
+        parts = [_truth(part, build) for part in condition.args]
+        return lambda *x: _CONNECTIVES[kind]([part(*x) for part in parts])
+    if kind not in ("LessThan", "StrictLessThan", "GreaterThan", "StrictGreaterThan"):
+        raise TypeError(f"no enclosure for the condition {condition}")
     left, right = build(condition.args[0]), build(condition.args[1])
+    strict = kind.startswith("Strict")
 
     def decide(*x: arb) -> bool | None:
         a, b = left(*x), right(*x)
-        if kind in ("LessThan", "StrictLessThan"):
+        if kind.endswith("LessThan"):
             a, b = b, a
-        if a > b:
+        if (a > b) if strict else (a >= b):
             return True
-        if a < b:
+        if (a <= b) if strict else (a < b):
             return False
-        if a == b and kind in ("LessThan", "GreaterThan"):
-            return True
         return None
 
-    if kind not in ("LessThan", "StrictLessThan", "GreaterThan", "StrictGreaterThan"):
-        raise TypeError(f"no enclosure for the condition {condition}")
     return decide
+
+
+def _all(truths: list[bool | None]) -> bool | None:
+    if False in truths:
+        return False
+    return None if None in truths else True
+
+
+def _negated(truth: bool | None) -> bool | None:
+    return None if truth is None else not truth
+
+
+_CONNECTIVES: dict[str, Callable[[list[bool | None]], bool | None]] = {
+    "And": _all,
+    "Or": lambda truths: _negated(_all([_negated(truth) for truth in truths])),
+    "Not": lambda truths: _negated(truths[0]),
+}

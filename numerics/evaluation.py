@@ -83,7 +83,7 @@ def _value(node: Any, values: dict[Any, Any], xp: Any, dtype: Any) -> Any:
         return chosen
     parts = [_value(argument, values, xp, dtype) for argument in node.args]
     if kind == "Pow":
-        return _power(node.args[1], *parts, xp)
+        return _power(node.args[1], parts[0], parts[1], xp)
     if kind in ("Add", "Mul"):
         return reduce(xp.add if kind == "Add" else xp.multiply, parts)
     if kind == "Abs":

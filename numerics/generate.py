@@ -12,22 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from flint import arb
 from sympy import (
     Abs,
-    Add,
-    And,
     DiracDelta,
     Expr,
     Max,
     Min,
-    Mul,
-    Or,
     Piecewise,
-    Pow,
-    Rational,
     S,
     Symbol,
     UnevaluatedExpr,
@@ -48,6 +42,7 @@ from sympy.core.relational import Relational
 from ..theory.identities import is_identically_zero
 from ..theory.penalties import CATALOGUE, Penalty
 from ..theory.symbols import z
+from .array_source import printed, written
 from .balls import ball_function
 from .convexity import Side, concave_point
 
@@ -57,7 +52,6 @@ __all__ = [
     "derivatives",
     "in_logarithms",
     "kinks",
-    "printed",
     "sides",
 ]
 
@@ -93,16 +87,26 @@ STABLE: dict[str, dict[int, Expr]] = {
 
 
 def derivatives(penalty: Penalty) -> tuple[Expr, Expr, Expr]:
-    """f, f' and f'' in z, as they are printed; the derivatives are valid away from the kinks of f.
+    """f, f' and f'' in z at the parameters' values, in the stable form where there is one.
+
+    The derivatives are valid away from the kinks of f.
 
     Examples
     --------
     >>> derivatives(CATALOGUE["elastic"])
     (z**2 + Abs(z), 2*z + sign(z), 2)
     """
-    stable = STABLE.get(penalty.name, {})
-    value, slope, curvature = (stable.get(n, form) for n, form in enumerate(_defined(penalty)))
+    known = CATALOGUE.get(penalty.name)
+    families = _families(penalty) if known and known.family == penalty.family else _defined(penalty)
+    values = {p.symbol: penalty.values[p.symbol.name] for p in penalty.parameters}
+    value, slope, curvature = (form.subs(values) for form in families)
     return value, slope, curvature
+
+
+def _families(penalty: Penalty) -> list[Expr]:
+    """f, f' and f'' of a penalty of the catalogue, with its parameters as symbols."""
+    stable = STABLE.get(penalty.name, {})
+    return [stable.get(n, form) for n, form in enumerate(_defined(penalty))]
 
 
 def _defined(penalty: Penalty) -> list[Expr]:
@@ -131,7 +135,7 @@ def check_stable_forms() -> list[tuple[str, int]]:
     """
     unproved = []
     for name in STABLE:
-        forms = derivatives(CATALOGUE[name])
+        forms = _families(CATALOGUE[name])
         theory = CATALOGUE[name].family
         for order, form in enumerate(forms):
             parity = (-1) ** order
@@ -181,8 +185,8 @@ def kinks(penalty: Penalty) -> tuple[tuple[Expr, Expr, Expr], ...]:
     (((0, -1, 1),), ())
     """
     f, slope, _ = _defined(penalty)
-    b = next((p.symbol for p in penalty.parameters), None)
     if oo in f.atoms():
+        b = penalty.parameters[0].symbol
         return ((-b, -oo, S.Zero), (b, S.Zero, oo))
     values = {p.symbol: penalty.values[p.symbol.name] for p in penalty.parameters}
     f, slope = f.subs(values), slope.subs(values)
@@ -232,121 +236,6 @@ def _roots(edge: Expr) -> list[Expr]:
     return list(found) if found.is_FiniteSet else []
 
 
-_FUNCTIONS = {
-    "exp": "exp",
-    "log": "log",
-    "log1p": "log1p",
-    "expm1": "expm1",
-    "sinh": "sinh",
-    "cosh": "cosh",
-    "tanh": "tanh",
-    "asinh": "asinh",
-    "atan": "atan",
-    "Abs": "abs",
-    "sign": "sign",
-    "hypot": "hypot",
-}
-
-
-def printed(form: Expr) -> str:
-    """Python source of the expression, for an array ``z`` of the array-API namespace ``xp``.
-
-    Examples
-    --------
-    >>> printed(z**2 / 3 + tanh(z))
-    'z ** 2 / 3 + xp.tanh(z)'
-    """
-    if not form.has(z):
-        return f"xp.full_like(z, {_written(form)})"
-    return _written(form)
-
-
-def _written(e: Expr, inner: bool = False) -> str:
-    """``inner``: in brackets where needed as an operand."""
-    text, atomic = _text(e)
-    return f"({text})" if inner and not atomic else text
-
-
-def _text(e: Expr) -> tuple[str, bool]:
-    kind = e.func.__name__
-    if e is oo:
-        return "math.inf", True
-    if e.is_Integer:
-        return str(e), bool(e >= 0)
-    if e.is_Rational:
-        return f"{e.p} / {e.q}", False
-    if e.is_Symbol:
-        return e.name, True
-    if e.is_NumberSymbol:
-        return repr(float(e)), True
-    if isinstance(e, Add):
-        terms = [_written(a, inner=isinstance(a, Piecewise)) for a in e.as_ordered_terms()]
-        return " + ".join(terms).replace("+ -", "- "), False
-    if isinstance(e, Mul):
-        return _product(e), False
-    if isinstance(e, Pow):
-        return _power(e.base, e.exp)
-    if isinstance(e, UnevaluatedExpr):
-        return f"({_written(e.args[0])})", True
-    if isinstance(e, Piecewise):
-        return _choice([(v, c) for v, c in e.args]), True
-    if kind == "sech":
-        return f"1 / xp.cosh({_written(e.args[0])})", False
-    if kind == "coth":
-        return f"1 / xp.tanh({_written(e.args[0])})", False
-    if kind == "hypot":
-        # Arrays only: the standard's hypot takes no scalar.
-        one, other = e.args
-        return f"xp.hypot(xp.full_like(z, {_written(one)}), {_written(other)})", True
-    arguments = ", ".join(_written(a) for a in e.args)
-    return f"xp.{_FUNCTIONS[kind]}({arguments})", True
-
-
-def _product(e: Expr) -> str:
-    numerator, denominator = [], []
-    for factor in e.as_ordered_factors():
-        if isinstance(factor, Pow) and factor.exp.is_Rational and factor.exp < 0:
-            denominator.append(1 / factor)
-        elif factor.is_Rational and not factor.is_Integer:
-            numerator += [factor.p] if factor.p != 1 else []
-            denominator.append(S(factor.q))
-        else:
-            numerator.append(factor)
-    negative = bool(numerator) and numerator[0] == -1
-    over = " * ".join(_written(S(f), inner=True) for f in numerator[negative:]) or "1"
-    under = " * ".join(_written(f, inner=True) for f in denominator)
-    sign_text = "-" if negative else ""
-    if not under:
-        return sign_text + over
-    return (
-        f"{sign_text}{over} / ({under})" if len(denominator) > 1 else f"{sign_text}{over} / {under}"
-    )
-
-
-def _power(base: Expr, exponent: Expr) -> tuple[str, bool]:
-    if exponent == Rational(1, 2):
-        return f"xp.sqrt({_written(base)})", True
-    if exponent.is_Rational and exponent < 0:
-        return f"1 / {_written(base**-exponent, inner=True)}", False
-    return f"{_written(base, inner=True)} ** {_written(exponent, inner=True)}", False
-
-
-def _choice(branches: list[tuple[Expr, Any]]) -> str:
-    (value, condition), rest = branches[0], branches[1:]
-    if not rest:
-        return printed(value)
-    return f"xp.where({_test(condition)}, {printed(value)}, {_choice(rest)})"
-
-
-def _test(condition: Any) -> str:
-    if isinstance(condition, (And, Or)):
-        mark = " & " if isinstance(condition, And) else " | "
-        return mark.join(f"({_test(part)})" for part in condition.args)
-    symbol = {"StrictLessThan": "<", "LessThan": "<=", "StrictGreaterThan": ">"}
-    mark = symbol.get(condition.func.__name__, ">=")
-    return f"{_written(condition.lhs)} {mark} {_written(condition.rhs)}"
-
-
 _HEADER = '''"""The catalogue's penalties as array functions, by ``generate.py``: do not edit."""
 
 from __future__ import annotations
@@ -377,12 +266,12 @@ def catalogue_source() -> str:
     for name, penalty in CATALOGUE.items():
         stem = "_" + name.replace("-", "_")
         parameters = "".join(f", {p.symbol.name}: float" for p in penalty.parameters)
-        for part, form in zip(("value", "slope", "curvature"), derivatives(penalty), strict=True):
+        for part, form in zip(("value", "slope", "curvature"), _families(penalty), strict=True):
             parts.append(
                 f"def {stem}_{part}(xp: Any, z: Any{parameters}) -> Any:\n"
                 f"    return {printed(form)}\n"
             )
-        points = "".join(f"{_written(corner)}, " for corner, _, _ in kinks(penalty))
+        points = "".join(f"{written(corner)}, " for corner, _, _ in kinks(penalty))
         parts.append(
             f"def {stem}_kinks({parameters[2:]}) -> tuple[float, ...]:\n    return ({points})\n"
         )
@@ -397,8 +286,7 @@ def catalogue_source() -> str:
 
 
 def _concave_point(penalty: Penalty) -> float | None:
-    values = {p.symbol: p.default for p in penalty.parameters}
-    curvature = in_logarithms(derivatives(penalty)[2].subs(values))
+    curvature = in_logarithms(derivatives(penalty)[2])
     return concave_point(ball_function(curvature, z), sides(penalty))
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -156,15 +157,19 @@ def _from_catalogue(name: str, given: tuple[tuple[str, float], ...]) -> Kernel:
                 f"parameter {parameter} of penalty {name!r} is {value}; expected {lowest}"
             )
         values[parameter] = number
+    shape, arguments = entry, values
     if name == "power" and values["p"] == 1:
         # p (p - 1) |z|^(p - 2) is 0 * infinity at zero.
-        entry = CATALOGUE["absolute"]._replace(parameters=entry.parameters)
-        value, slope, curvature = (_on_arrays(f, {}) for f in entry[:3])
-        kinks = entry.kinks()
-    else:
-        value, slope, curvature = (_on_arrays(f, values) for f in entry[:3])
-        kinks = entry.kinks(**values)
-    return Kernel(name, value, slope, curvature, kinks, MappingProxyType(values), entry.concave_at)
+        shape, arguments = CATALOGUE["absolute"], {}
+    return Kernel(
+        name,
+        _on_arrays(shape.value, arguments),
+        _on_arrays(shape.slope, arguments),
+        _on_arrays(shape.curvature, arguments),
+        shape.kinks(**arguments),
+        MappingProxyType(values),
+        entry.concave_at,
+    )
 
 
 @lru_cache(maxsize=256)
@@ -175,22 +180,25 @@ def _from_text(text: str) -> Kernel:
 
 
 def _from_theory(penalty: Penalty) -> Kernel:
-    if penalty.name in CATALOGUE:
-        from ..theory.penalties import CATALOGUE as KNOWN
-
-        if KNOWN[penalty.name].family == penalty.family:
-            values = {name: float(value) for name, value in penalty.values.items()}
-            return _from_catalogue(penalty.name, tuple(sorted(values.items())))
+    from ..theory.penalties import CATALOGUE as KNOWN
     from ..theory.symbols import z
-    from .generate import derivatives, in_logarithms, printed
+    from .array_source import printed
+    from .generate import derivatives, in_logarithms
 
+    name = penalty.name
+    if name in KNOWN and KNOWN[name].family == penalty.family:
+        values = {key: float(value) for key, value in penalty.values.items()}
+        known = _from_catalogue(name, tuple(sorted(values.items())))
+        exact = all(Fraction(values[key]) == value for key, value in penalty.values.items())
+        # Enclosures are for the rational parameters, which float64 may only approximate.
+        return known if exact else replace(known, _penalty=penalty)
     value, slope, curvature = (
         _patched(_compiled(printed(form)), ball_function(in_logarithms(form), z))
         for form in derivatives(penalty)
     )
     balls = _balls(penalty)
     return Kernel(
-        name=penalty.name,
+        name=name if name not in KNOWN else str(penalty.expression),
         value=value,
         slope=slope,
         curvature=curvature,
@@ -253,6 +261,5 @@ def _balls(penalty: Penalty) -> Balls:
     from ..theory.symbols import z
     from .generate import derivatives, in_logarithms, sides
 
-    values = {p.symbol: penalty.values[p.symbol.name] for p in penalty.parameters}
-    _, slope, curvature = (in_logarithms(form.subs(values)) for form in derivatives(penalty))
+    _, slope, curvature = (in_logarithms(form) for form in derivatives(penalty))
     return Balls(ball_function(slope, z), ball_function(curvature, z), sides(penalty))

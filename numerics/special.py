@@ -14,8 +14,8 @@ _STEPS = 9
 def r_lambert(r: Any, y: Any) -> Any:
     """W_r(y): the solution w >= 0 of w (e^w + r) = y, element by element.
 
-    Halley's iteration in a fixed number of steps from log(1 + y/(1 + r)), which lies to the right of
-    the solution.
+    Halley's iteration in a fixed number of steps from log(1 + y/(1 + r)), which lies to the right
+    of the solution.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def target_enclosure(
     Examples
     --------
     >>> target_enclosure("quadratic", 0.5, digits=20)
-    [0.36302711828227 +/- 8.99e-15]
+    [0.222323471278329 +/- 1.41e-16]
     """
     if not 0 < alpha < 1:
         raise AlphaError(f"alpha is {alpha}; expected a strength in (0, 1)")
@@ -186,11 +186,12 @@ def _many_classes(f: Kernel, odds: arb, rest: int, start: tuple[float, float]) -
 
 def _newton(system: System, x: list[arb]) -> list[arb] | None:
     """The box around x that holds exactly one root of the system, or None if none was certified."""
-    smallest = None
+    smallest, radii = None, [arb(0)]
     for _ in range(60):
         step = _step(system, x, x)
         if step is None:
             return None
+        radii = [16 * arb(s.abs_upper()) for s in step]
         x = [arb((xi - s).mid()) for xi, s in zip(x, step, strict=True)]
         size = max(
             float(abs(s / xi).mid()) if xi != 0 else 0.0 for xi, s in zip(x, step, strict=True)
@@ -198,7 +199,6 @@ def _newton(system: System, x: list[arb]) -> list[arb] | None:
         if smallest is not None and size >= smallest and size < 1e-10:
             break
         smallest = size
-    radii = [16 * arb(s.abs_upper()) for s in step]
     for _ in range(4):
         box = [arb(xi, radius) for xi, radius in zip(x, radii, strict=True)]
         step = _step(system, x, box)

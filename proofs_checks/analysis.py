@@ -40,7 +40,7 @@ class TargetValue:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What ``derive`` reports of a penalty; expressions are in z, alpha and c = (1 - alpha)/alpha."""
+    """What ``derive`` reports; expressions are in z, alpha and c = (1 - alpha)/alpha."""
 
     penalty: Penalty
     loss: Expr
@@ -147,12 +147,18 @@ def facts(analysis: Analysis) -> tuple[tuple[str, Facts], ...]:
         ),
         (
             analysis.derivation.title,
-            tuple(
-                (f"step {number}", f"{step.rule}: {step.expression}")
-                for number, step in enumerate(analysis.derivation, 1)
-            )
-            + (("checked", _checked_steps(analysis.derivation)),),
+            (
+                *_steps(analysis.derivation),
+                ("checked", _checked_steps(analysis.derivation)),
+            ),
         ),
+    )
+
+
+def _steps(derivation: Derivation) -> Facts:
+    return tuple(
+        (f"step {number}", f"{step.rule}: {step.expression}")
+        for number, step in enumerate(derivation, 1)
     )
 
 

@@ -1,4 +1,4 @@
-"""A data set's certificate: how its logits cluster and how far training is from Fisher's direction."""
+"""A data set's certificate: how its logits cluster, how far training is from Fisher's direction."""
 
 from __future__ import annotations
 

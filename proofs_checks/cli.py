@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +47,8 @@ class _Commands(click.Group):
 def main() -> None:
     """Verified theory of logit regularisation.
 
-    Derive, check and report the statements of the literature; do the same for a penalty of your own;
-    certify how far a linear classifier is from Fisher's discriminant.
+    Derive, check and report the statements of the literature; do the same for a penalty of your
+    own; certify how far a linear classifier is from Fisher's discriminant.
     """
 
 
@@ -90,7 +90,7 @@ def verify(claims: tuple[str, ...], more: tuple[str, ...], quick: bool, output: 
 
 
 @contextmanager
-def _progress(total: int | None) -> Iterator[object]:
+def _progress(total: int | None) -> Iterator[Callable[[str], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (

@@ -57,8 +57,9 @@ class Ledger:
                 recorded = " ".join(expected.get(entry.id, ("nothing",)))
                 found.append(f"{entry.id}: {' '.join(now)}, recorded: {recorded}")
             if entry.controls.rejected != entry.controls.total:
+                controls = entry.controls
                 found.append(
-                    f"{entry.id}: rejects {entry.controls.rejected} of {entry.controls.total} controls"
+                    f"{entry.id}: rejects {controls.rejected} of {controls.total} controls"
                 )
         return tuple(found)
 

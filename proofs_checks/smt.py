@@ -1,4 +1,9 @@
-"""Statements of real arithmetic, decided by z3."""
+"""Statements of real arithmetic, decided by z3.
+
+An atom of a statement is a relation. It holds at a point where both sides are defined (no division
+by zero, no root of a negative number) and related as it says; where a side is not defined, neither
+the relation nor its negation holds. What z3 makes of 1/0 therefore decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from operator import add, mul
 from typing import Any
 
 import z3
-from sympy import Basic, Rational, S, Symbol
+from sympy import Basic, Rational, S, Symbol, to_nnf
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
@@ -26,15 +31,19 @@ _RELATIONS = {
     ">=": "__ge__",
 }
 
+_METHOD = f"z3 {z3.get_version_string()}"
+
 
 def prove_implication(
     hypotheses: Sequence[Basic], conclusion: Basic, *, timeout_ms: int = 4000
 ) -> Outcome:
     """Whether the hypotheses imply the conclusion, for all real values of the symbols.
 
-    Polynomial and rational relations in real symbols, joined by And, Or and Not. Symbols that SymPy
-    takes for positive or non-negative are so for z3. A model of the hypotheses and the negated
-    conclusion is put back into the relations in exact arithmetic before it counts as a witness.
+    Polynomial and rational relations in real symbols, joined by And, Or and Not. The sign that
+    SymPy's assumptions give to a symbol is a hypothesis; integers are taken for reals in a proof. A
+    model of the hypotheses and the negated conclusion is put back into the relations in exact
+    arithmetic, and its values have to meet the symbols' assumptions, before it counts as a witness.
+    Hypotheses that contradict one another prove the conclusion ``false`` and no other.
 
     Raises
     ------
@@ -47,34 +56,58 @@ def prove_implication(
     'PROVED'
     >>> prove_implication([x > 0], x > 1).status.value
     'refuted'
+    >>> prove_implication([x > 1, x < 0], y > 5).status.value
+    'undecided'
     """
     translation = _Translation()
+    given = [translation.boolean(hypothesis) for hypothesis in hypotheses]
+    holds = translation.boolean(conclusion)
+    fails = translation.boolean(Not(conclusion))
+    given += [*translation.roots, *translation.assumptions()]
+
+    answer, found = _satisfy([*given, fails], timeout_ms)
+    shown = " and ".join(str(h) for h in hypotheses) or "no hypotheses"
+    if answer == z3.sat:
+        return _refuted(found, translation.names, hypotheses, conclusion, shown)
+    if answer == z3.unsat:
+        answer, found = _satisfy([*given, z3.Not(holds)], timeout_ms)
+        if answer == z3.sat:
+            return Outcome.undecided(_METHOD, f"{conclusion} is not defined everywhere")
+    if answer == z3.unknown:
+        return Outcome.undecided(_METHOD, f"z3 gave up: {found}")
+    if conclusion != S.false and _satisfy(given, timeout_ms)[0] == z3.unsat:
+        return Outcome.undecided(_METHOD, f"no point satisfies the hypotheses {shown}")
+    return Outcome.proved(_METHOD, f"unsat: {shown}, and not ({conclusion})")
+
+
+def _satisfy(constraints: Sequence[Any], timeout_ms: int) -> tuple[Any, Any]:
+    """z3's answer, with its model or with the reason why there is none."""
     solver = z3.Solver()
     solver.set("timeout", timeout_ms)
-    for hypothesis in hypotheses:
-        solver.add(translation.boolean(hypothesis))
-    solver.add(z3.Not(translation.boolean(conclusion)))
-    solver.add(*translation.side_conditions)
-    names = translation.names
-    for symbol, variable in names.items():
-        if symbol.is_positive:
-            solver.add(variable > 0)
-        elif symbol.is_nonnegative:
-            solver.add(variable >= 0)
+    solver.add(*constraints)
     answer = solver.check()
-    method = f"z3 {z3.get_version_string()}"
-    given = " and ".join(str(h) for h in hypotheses) or "no hypotheses"
-    if answer == z3.unsat:
-        return Outcome.proved(method, f"unsat: {given}, and not ({conclusion})")
-    if answer == z3.unknown:
-        return Outcome.undecided(method, f"z3 gave up: {solver.reason_unknown()}")
-    point = _rational_point(solver.model(), names)
+    return answer, solver.model() if answer == z3.sat else solver.reason_unknown()
+
+
+def _refuted(
+    model: Any,
+    names: dict[Symbol, Any],
+    hypotheses: Sequence[Basic],
+    conclusion: Basic,
+    shown: str,
+) -> Outcome:
+    point = _rational_point(model, names)
     if point is None:
-        return Outcome.undecided(method, "z3 has a model, but not a rational one")
-    if not all(h.subs(point) == True for h in hypotheses) or conclusion.subs(point) != False:  # noqa: E712
-        return Outcome.undecided(method, f"z3's model {point} does not survive exact evaluation")
+        return Outcome.undecided(_METHOD, "z3 has a model, but not a rational one")
+    confirmed = (
+        all(_meets_assumptions(s, v) for s, v in point.items())
+        and all(h.subs(point) == True for h in hypotheses)  # noqa: E712
+        and conclusion.subs(point) == False  # noqa: E712
+    )
+    if not confirmed:
+        return Outcome.undecided(_METHOD, f"z3's model {point} does not survive exact evaluation")
     text = ", ".join(f"{s} = {v}" for s, v in sorted(point.items(), key=lambda item: str(item[0])))
-    return Outcome.refuted(method, f"sat: {given}, and not ({conclusion})", text or "any value")
+    return Outcome.refuted(_METHOD, f"sat: {shown}, and not ({conclusion})", text or "any value")
 
 
 def _rational_point(model: Any, names: dict[Symbol, Any]) -> dict[Symbol, Rational] | None:
@@ -88,29 +121,57 @@ def _rational_point(model: Any, names: dict[Symbol, Any]) -> dict[Symbol, Ration
     return point
 
 
+def _meets_assumptions(symbol: Symbol, value: Rational) -> bool:
+    return all(getattr(value, f"is_{k}") is v for k, v in symbol.assumptions0.items())
+
+
 class _Translation:
     """From SymPy to z3: a variable for each symbol, and a root s >= 0, s^2 = t for each sqrt(t)."""
 
     def __init__(self) -> None:
         self.names: dict[Symbol, Any] = {}
-        self.side_conditions: list[Any] = []
+        self.roots: list[Any] = []
+        self._root_of: dict[Basic, Any] = {}
+        self._defined: list[Any] = []
 
     def boolean(self, node: Basic) -> Any:
+        """The statement, each relation with the condition that its sides are defined."""
+        return self._normal(to_nnf(node, simplify=False))
+
+    def _normal(self, node: Basic) -> Any:
         if node in (S.true, S.false):
             return z3.BoolVal(bool(node))
         if isinstance(node, (And, Or)):
             join = z3.And if isinstance(node, And) else z3.Or
-            return join(*map(self.boolean, node.args))
-        if isinstance(node, Not):
-            return z3.Not(self.boolean(node.args[0]))
+            return join(*map(self._normal, node.args))
         if isinstance(node, Relational):
+            self._defined = []
             left, right = map(self.term, node.args)
-            return getattr(left, _RELATIONS[node.rel_op])(right)
+            return z3.And(getattr(left, _RELATIONS[node.rel_op])(right), *self._defined)
         raise TypeError(f"{node} is not a relation of real arithmetic")
+
+    def assumptions(self) -> list[Any]:
+        """What SymPy takes for granted on the symbols' signs."""
+        signs = {
+            "positive": "__gt__",
+            "negative": "__lt__",
+            "nonnegative": "__ge__",
+            "nonpositive": "__le__",
+            "nonzero": "__ne__",
+        }
+        return [
+            getattr(variable, compare)(0)
+            for symbol, variable in self.names.items()
+            for sign, compare in signs.items()
+            if getattr(symbol, f"is_{sign}")
+        ]
 
     def term(self, node: Basic) -> Any:
         if isinstance(node, Symbol):
-            return self.names.setdefault(node, z3.Real(node.name))
+            if node not in self.names:
+                # Two symbols may share a name; two variables of z3 may not.
+                self.names[node] = z3.Real(f"{node.name}!{len(self.names)}")
+            return self.names[node]
         if node.is_Rational:
             return z3.RealVal(f"{node.p}/{node.q}")
         if node.is_Add or node.is_Mul:
@@ -119,11 +180,16 @@ class _Translation:
             base = self.term(node.base) if node.exp.is_Integer else self._root(node.base)
             n = int(node.exp if node.exp.is_Integer else 2 * node.exp)
             power = reduce(mul, [base] * abs(n))
-            return power if n > 0 else 1 / power
+            if n > 0:
+                return power
+            self._defined.append(base != 0)
+            return 1 / power
         raise TypeError(f"{node} is not a term of real arithmetic")
 
     def _root(self, radicand: Basic) -> Any:
         inside = self.term(radicand)
-        root = z3.Real(f"sqrt({radicand})")
-        self.side_conditions += [root >= 0, root * root == inside]
-        return root
+        self._defined.append(inside >= 0)
+        if radicand not in self._root_of:
+            root = self._root_of[radicand] = z3.Real(f"root!{len(self._root_of)}")
+            self.roots += [root >= 0, z3.Implies(inside >= 0, root * root == inside)]
+        return self._root_of[radicand]

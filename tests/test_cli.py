@@ -27,7 +27,8 @@ def test_help_names_every_command() -> None:
 
 
 def test_verify_writes_report_and_ledger(tmp_path: Path) -> None:
-    result = run("verify", "beck.ls-binary", "--claim", "primer.ls-example", "--output", str(tmp_path))
+    claims = ("beck.ls-binary", "--claim", "primer.ls-example")
+    result = run("verify", *claims, "--output", str(tmp_path))
     assert result.exit_code == 0
     assert "All 2 verdicts are as recorded; all 7 controls were rejected." in result.output
     entries = json.loads((tmp_path / "ledger.json").read_text(encoding="utf-8"))

@@ -10,22 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import array_api_strict
+import logitreg.numerics.catalogue as catalogue
 import mpmath
 import numpy as np
 import pytest
 from flint import arb
-from sympy import Rational, Symbol, lambdify, oo
-from sympy.codegen.cfunctions import log1p
-
-import logitreg.numerics.catalogue as catalogue
 from logitreg.errors import ExpressionError, UnknownNameError
 from logitreg.numerics import generate
+from logitreg.numerics.array_source import printed
+from logitreg.numerics.balls import precision
 from logitreg.numerics.catalogue import CATALOGUE
 from logitreg.numerics.convexity import concave_point
 from logitreg.numerics.kernels import kernel
-from logitreg.theory.penalties import penalty
-from logitreg.theory.symbols import z as Z
+from logitreg.theory import symbols
+from logitreg.theory.penalties import Penalty, coordinatewise, penalty
+from sympy import Rational, Symbol, lambdify, oo
+from sympy.codegen.cfunctions import log1p
 
+Z = symbols.z
 POINTS = [1e-12, 1e-6, 0.01, 0.3, 0.75, 0.999, 1.001, 2.5, 9.0, 40.0, 300.0, 700.0]
 
 
@@ -102,13 +104,15 @@ def test_kinks_and_parameters_are_known() -> None:
 def test_only_the_entropy_is_not_convex() -> None:
     assert [name for name in CATALOGUE if not kernel(name).convex] == ["entropy"]
     witness = kernel("entropy").concave_at
-    assert witness is not None and kernel("entropy").curvature(witness) < 0
+    assert witness is not None
+    assert kernel("entropy").curvature(witness) < 0
 
 
 def test_a_narrow_dip_of_the_curvature_is_found() -> None:
     # f'' = 12 z^2 - 1/50 is negative for |z| < 0.041 only.
     witness = kernel("z^4 - z^2/100").concave_at
-    assert witness is not None and 12 * witness**2 < 1 / 50
+    assert witness is not None
+    assert 12 * witness**2 < 1 / 50
     assert concave_point(lambda z: 12 * z**2) is None
 
 
@@ -126,8 +130,23 @@ def test_bad_parameters_and_names_are_refused() -> None:
 
 def test_a_penalty_of_the_catalogue_gives_the_catalogues_kernel() -> None:
     f = kernel(penalty("huber", delta=Rational(5, 2)))
-    assert f.name == "huber" and f.parameters == {"delta": 2.5}
+    assert f.name == "huber"
+    assert f.parameters == {"delta": 2.5}
     assert f is kernel("huber", delta=2.5)
+
+
+def test_enclosures_are_for_the_rational_parameter_not_for_its_nearest_float() -> None:
+    tenth = kernel(penalty("huber", delta=Rational(1, 10)))
+    assert tenth.parameters == {"delta": 0.1}
+    with precision(200):
+        assert tenth.balls.slope(arb(1)).contains(arb(1) / 10)
+        assert not kernel("huber", delta=0.1).balls.slope(arb(1)).contains(arb(1) / 10)
+
+
+def test_a_foreign_family_under_a_name_of_the_catalogue_is_not_mistaken_for_it() -> None:
+    impostor = Penalty("huber", 3 * Z**2, coordinatewise(3 * Z**2))
+    assert kernel(impostor).name == "3*z**2"
+    assert kernel(impostor).slope(5.0) == 30.0
 
 
 def test_expressions_that_overflow_on_the_way_are_computed_all_the_same() -> None:
@@ -177,7 +196,7 @@ def test_printed_source_has_the_value_of_the_expression() -> None:
 
 
 def test_an_infinite_value_is_printed_as_infinity() -> None:
-    assert generate.printed(oo * Symbol("z", positive=True)) == "xp.full_like(z, math.inf)"
+    assert printed(oo * Symbol("z", positive=True)) == "xp.full_like(z, math.inf)"
 
 
 def test_kernels_of_the_catalogue_need_no_sympy() -> None:

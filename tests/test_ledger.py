@@ -84,7 +84,7 @@ def test_processes_give_the_same_ledger_as_one_alone() -> None:
 def test_patterns_select_claims_in_order() -> None:
     assert select(["primer.*", "beck.ls-main"])[0] == "beck.ls-main"
     assert len(select(["*"])) == len(all_claims())
-    with pytest.raises(UnknownNameError, match="did you mean beck.simplex"):
+    with pytest.raises(UnknownNameError, match=r"did you mean beck\.simplex"):
         select(["beck.simplx"])
     with pytest.raises(UnknownNameError):
         find_claim("")

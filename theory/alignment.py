@@ -1,10 +1,11 @@
 """Clustered logits align the weights with Fisher's direction: the bound and why it holds.
 
 X (N x d) has full column rank; l is convex with minimiser z* != 0; z = X S are the logits of any
-weights S. With w_i = l'(z_i)/(z_i - z*) in [m, M], epsilon = (M - m)/(M + m), P the projector on the
-range of X, and beta = ||P l'(z)||/wbar (zero at a minimiser of the training loss),
+weights S. With w_i = l'(z_i)/(z_i - z*) in [m, M], epsilon = (M - m)/(M + m), P the projector on
+the range of X, and beta = ||P l'(z)||/wbar (zero at a minimiser of the training loss),
 
-    sin angle(S, S_F) <= (beta + epsilon sqrt(beta^2 + (1 - epsilon^2) q^2)) / ((1 - epsilon^2) ||X S_F||),
+    sin angle(S, S_F) <= (beta + epsilon sqrt(beta^2 + (1 - epsilon^2) q^2))
+                         / ((1 - epsilon^2) ||X S_F||),
 
 where S_F is the least-squares solution of X S = z* 1, Fisher's direction, q = ||X S_F - z* 1||, and
 the angle is that of the data metric <u, v> = (Xu)^T (Xv). At a minimiser this is
@@ -139,7 +140,7 @@ def derivation() -> Derivation:
                 "start",
             ),
             Step(
-                "(I - P) rho = (I - P) z* 1, so ||rho||^2 = p^2 + q^2 with the q of Fisher's logits",
+                "(I - P) rho = (I - P) z* 1: ||rho||^2 = p^2 + q^2 with the q of Fisher's logits",
                 Le(_p, epsilon * n + beta),
                 "implied",
             ),

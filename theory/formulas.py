@@ -1,4 +1,4 @@
-"""Formulas as data: an id shared with the claim that vouches for it, symbols, domain, expression."""
+"""Formulas as data: the id of the claim that vouches for it, symbols, domain, expression."""
 
 from __future__ import annotations
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Dummy, Expr, Piecewise, Rational, Sum, Symbol, exp, log, oo, piecewise_fold, simplify
+from sympy import (
+    Dummy,
+    Expr,
+    Piecewise,
+    Rational,
+    Sum,
+    Symbol,
+    exp,
+    log,
+    oo,
+    piecewise_fold,
+    simplify,
+)
 from sympy.core.relational import Relational
 
 from .identities import is_identically_zero
@@ -12,18 +24,18 @@ from .penalties import Penalty
 from .symbols import K, alpha, logits, z
 
 __all__ = [
-    "high",
-    "linear_in",
-    "low",
-    "x",
     "Piece",
     "cross_entropy",
+    "high",
     "is_even",
+    "linear_in",
+    "low",
     "multiclass_loss",
     "per_sample_loss",
     "pieces",
     "sigmoid",
     "two_level",
+    "x",
 ]
 
 high = Symbol("z_high", real=True)

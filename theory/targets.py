@@ -238,7 +238,7 @@ def gap_condition(penalty: Penalty, count: Expr = K) -> Eq | None:
 
 
 def _solve_exponential_linear(residual: Expr, symbol: Symbol) -> Expr | None:
-    """The positive root of a condition polynomial in x and u = exp(x), of the shapes we can solve."""
+    """The positive root of a condition polynomial in x and exp(x), of the shapes we can solve."""
     numerator, _ = fraction(together(split_exponentials(residual, symbol, _u)))
     try:
         terms = Poly(expand(numerator), symbol, _u)
@@ -298,7 +298,7 @@ def _positive_for_positive_odds(expression: Expr) -> bool:
     polynomial = Poly(expand(expression), odds)
     while polynomial.eval(0) == 0:
         polynomial = polynomial.quo(Poly(odds, odds))
-    return polynomial.count_roots(0, oo) == 0 and polynomial.eval(1) > 0
+    return bool(polynomial.count_roots(0, oo) == 0 and polynomial.eval(1) > 0)
 
 
 def _value_at(h: Expr, point: Expr) -> Expr:

@@ -32,6 +32,7 @@ def find_claim(id: str) -> Claim:
     if id not in known:
         near = get_close_matches(id, known, n=3, cutoff=0.4) or sorted(known)[:3]
         raise UnknownNameError(
-            f"no claim {id!r}; did you mean {' or '.join(near)}? `logitreg verify` lists all claims."
+            f"no claim {id!r}; did you mean {' or '.join(near)}? "
+            "`logitreg verify` lists all claims."
         )
     return known[id]

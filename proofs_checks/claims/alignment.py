@@ -21,7 +21,7 @@ __all__ = ["CLAIMS"]
 
 
 class _Bound(NamedTuple):
-    """A proposed epsilon (in m, M) and a proposed bound on ||X (S - S_F)|| (in epsilon, beta, q)."""
+    """A proposed epsilon (in m, M) and bound on ||X (S - S_F)|| (in epsilon, beta, q)."""
 
     spread: Expr
     displacement: Expr
@@ -58,9 +58,10 @@ CLAIMS = (
     Claim(
         id="lead.alignment-bound",
         printed=Variant(
-            "$\\sin \\angle(S, S_F) \\leq r \\epsilon / \\sqrt{1 - \\epsilon^2}$ in the metric of the data, "
-            "with $\\epsilon = (M - m)/(M + m)$ and $m \\leq \\ell'(z_i)/(z_i - z^*) \\leq M$; for weights "
-            "that are no minimiser the gradient enters as $\\beta$.",
+            "$\\sin \\angle(S, S_F) \\leq r \\epsilon / \\sqrt{1 - \\epsilon^2}$ in the metric of the "
+            "data, with $\\epsilon = (M - m)/(M + m)$ and "
+            "$m \\leq \\ell'(z_i)/(z_i - z^*) \\leq M$; for weights that are no minimiser the gradient "
+            "enters as $\\beta$.",
             _Bound(_SPREAD, _DISPLACEMENT),
         ),
         source="lead: clustered logits align with Fisher's direction",

@@ -107,9 +107,9 @@ def _loss_has_a_finite_minimiser(smallest_target: Expr) -> Outcome:
     """-sum_k y'_k log p_k, for the class with the smallest target y' against all others together.
 
     Along the logit x of one class against the rest the loss is
-    -y' log sigmoid(x) - (1 - y') log sigmoid(-x), of slope sigmoid(x) - y'. With 0 < y' < 1 the slope
-    vanishes at x = log(y'/(1 - y')) and is increasing; with y' = 0 it is positive everywhere, so
-    that the loss falls without end as x -> -oo.
+    -y' log sigmoid(x) - (1 - y') log sigmoid(-x), of slope sigmoid(x) - y'. With 0 < y' < 1 the
+    slope vanishes at x = log(y'/(1 - y')) and is increasing; with y' = 0 it is positive everywhere,
+    so that the loss falls without end as x -> -oo.
     """
     sigmoid = 1 / (1 + exp(-z))
     line = {z: Interval(-oo, oo)}
@@ -182,7 +182,8 @@ CLAIMS = (
         printed=Variant(
             "With targets $(1 - \\epsilon) y + \\epsilon/K$, label smoothing is "
             "$(1 - \\alpha) \\ell_{CE} + \\alpha f$ with "
-            "$f(z) = \\log \\sum_k e^{z_k} - K^{-1} \\sum_k z_k$, convex and permutation-symmetric.",
+            "$f(z) = \\log \\sum_k e^{z_k} - K^{-1} \\sum_k z_k$, convex and "
+            "permutation-symmetric.",
             _MulticlassInstance(_ONE_HOT, _LOG_SUM_EXP - _MEAN, epsilon),
         ),
         source="Beck et al. 2026, eqs 7, 13, 14",
@@ -275,7 +276,8 @@ CLAIMS = (
     Claim(
         id="primer.ls-loss",
         printed=Variant(
-            "The loss $-\\sum_i y'_i \\log \\hat y_i$ prevents over-confidence (its minimiser is finite).",
+            "The loss $-\\sum_i y'_i \\log \\hat y_i$ prevents over-confidence "
+            "(its minimiser is finite).",
             epsilon / K,
         ),
         source="Chadha 2020, Label smoothing",

@@ -1,4 +1,4 @@
-"""Claims: the targets of K classes are the vertices of a symmetric simplex (Beck et al. sec. 7.2)."""
+"""Claims: the targets of K classes are the vertices of a simplex (Beck et al. sec. 7.2)."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _targets_are_a_simplex(hypotheses: frozenset[str]) -> Outcome:
 
 
 def _grows_at_least_linearly() -> Outcome:
-    """A convex function above its minimum at b lies above the chord through the minimum beyond b."""
+    """Beyond b, a convex function lies above the chord from its minimum at 0 through b."""
     f0, fb, ft, t, b = (Symbol(n, real=True) for n in ("f_0", "f_b", "f_t", "t", "b"))
     chord = fb <= b / t * ft + (1 - b / t) * f0
     return prove_implication([b > 0, t > b, chord], Ge(b * (ft - f0), t * (fb - f0)))
@@ -197,9 +197,10 @@ CLAIMS = (
         correction=Correction(
             Repair.HYPOTHESIS,
             Variant(
-                "It holds if $f$ is moreover differentiable at equal logits, grows without bound with "
-                "the gap, and is strictly convex and coercive in the common level of the logits. For a "
-                "shift-invariant $f$ (label smoothing) the targets are unique up to that level.",
+                "It holds if $f$ is moreover differentiable at equal logits, grows without bound "
+                "with the gap, and is strictly convex and coercive in the common level of the "
+                "logits. For a shift-invariant $f$ (label smoothing) the targets are unique up to "
+                "that level.",
                 _ALL,
             ),
         ),

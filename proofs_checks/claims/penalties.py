@@ -54,8 +54,8 @@ CLAIMS = (
         correction=Correction(
             Repair.FORMULA,
             Variant(
-                "Convex logit penalties contain label smoothing and logit-norm penalties. Minus the "
-                "entropy is not convex in the logits, though its target is finite and unique "
+                "Convex logit penalties contain label smoothing and logit-norm penalties. Minus "
+                "the entropy is not convex in the logits, though its target is finite and unique "
                 "(lead.target-entropy).",
                 ("label-smoothing", "quadratic"),
             ),

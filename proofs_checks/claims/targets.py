@@ -118,7 +118,8 @@ _PRINTED = frozenset({"f convex", "f even", "alpha > 0"})
 _FINITE_TARGET = Claim(
     id="beck.finite-target",
     printed=Variant(
-        "For $\\alpha > 0$ and $f$ convex and even, $\\ell$ has a unique finite global minimiser $z^*$.",
+        "For $\\alpha > 0$ and $f$ convex and even, $\\ell$ has a unique finite global minimiser "
+        "$z^*$.",
         _PRINTED,
     ),
     source="Beck et al. 2026, sec. 3.2",
@@ -127,8 +128,8 @@ _FINITE_TARGET = Claim(
     correction=Correction(
         Repair.HYPOTHESIS,
         Variant(
-            "For $0 < \\alpha < 1$ and $f$ convex, even and not constant, $\\ell$ has a unique finite "
-            "global minimiser $z^* \\geq 0$.",
+            "For $0 < \\alpha < 1$ and $f$ convex, even and not constant, $\\ell$ has a unique "
+            "finite global minimiser $z^* \\geq 0$.",
             _PRINTED | {"f not constant"},
         ),
     ),
