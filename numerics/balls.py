@@ -15,7 +15,7 @@ from typing import Any
 
 from flint import arb, ctx, fmpq
 
-__all__ = ["ball", "ball_function", "hull", "precision"]
+__all__ = ["BallFunction", "ball", "ball_function", "hull", "precision"]
 
 BallFunction = Callable[..., arb]
 
@@ -142,8 +142,8 @@ def _r_lambert(r: arb, y: arb) -> arb:
     """w (e^w + r) = y, enclosed between two points by the sign of the residual.
 
     Balls around zero reach a little below it. Where r > -1/4 and y > -1/8 the left side increases
-    on w > -1/2, from below -1/8, so that there is one solution on w > -1/2; it increases with y, and
-    with r it moves towards zero.
+    on w > -1/2, from below -1/8, so that there is one solution on w > -1/2; it increases with y,
+    and with r it moves towards zero.
     """
     if not (r > -0.25 and y > -0.125 and r.is_finite() and y.is_finite()):
         return arb("nan")

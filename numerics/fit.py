@@ -15,7 +15,7 @@ from ..errors import NotConvergedError, SeparableError, UnsupportedPenaltyError
 from .design import Design, Factors, design, factor, signed_margins
 from .fisher import fisher_targets
 from .kernels import kernel
-from .losses import SampleLoss, check_alpha, is_shift_invariant, penalty_name, sample_loss
+from .losses import SampleLoss, check_alpha, penalty_name, sample_loss
 from .rounding import Matrix
 
 __all__ = ["FitResult", "fit"]
@@ -121,8 +121,6 @@ def fit(
             f"gradient {_residual(q, loss, logits):.1e}; expected {_ACCEPTED:.0e} or "
             "less; raise max_iter, or check that the penalty is convex"
         )
-    if data.codes is not None and is_shift_invariant(penalty, alpha):
-        coordinates = coordinates - np.mean(coordinates, axis=1, keepdims=True)
     solution = factors.unscale(factors.weights(coordinates))
     return _result(data, factors, loss, solution, iterations)
 
@@ -147,6 +145,8 @@ def _newton(
 ) -> tuple[Matrix, int, bool]:
     """Minimise mean loss(q c) over c: the minimiser, the steps taken, whether it was reached."""
     samples = len(q)
+    # Where the loss leaves the level of the logits free, steps sum to zero over the classes, as
+    # the targets do: so does the minimiser that is reached, which has the least norm.
     coordinates = q.T @ targets
     logits = q @ coordinates
     best, best_coordinates, stalled = np.inf, coordinates, 0

@@ -251,5 +251,5 @@ def target_levels(penalty: Any, alpha: float, classes: int) -> tuple[float, floa
         raise NoFiniteTargetError(
             f"no common level of the logits balances the penalty {penalty_name(penalty)!r}"
         )
-    low = float(brentq(imbalance, below, above, xtol=1e-300, rtol=1e-15, maxiter=500))
+    low = float(brentq(imbalance, below, above, xtol=2.0**-60 * gap, rtol=1e-15))
     return low, gap + low

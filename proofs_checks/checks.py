@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sympy import Expr, Rational, Sum, Symbol
+from sympy import Dummy, Eq, Expr, Rational, Sum, Symbol
 from sympy.core.relational import Relational
 
 from ..theory.multiclass import (
@@ -15,7 +15,7 @@ from ..theory.multiclass import (
     second_directional_derivative,
     sums_as_symbols,
 )
-from ..theory.symbols import k, logits
+from ..theory.symbols import K, k, logits
 from .evidence import Outcome, weakest
 from .prover import Domain, prove, sign_at
 from .smt import prove_implication
@@ -87,7 +87,8 @@ def _differs_at(difference: Expr, what: str) -> Outcome:
 def symmetric_in_the_logits(f: Expr) -> Outcome:
     """A function of the logits is unchanged when the classes are permuted."""
     reduced, names = sums_as_symbols(f)
-    if not reduced.has(logits) and not any(_depends_on_the_class(total) for total in names):
+    over_all = all(total.limits == ((k, 1, K),) for total in names)
+    if over_all and not reduced.has(logits) and not any(map(_depends_on_the_class, names)):
         return Outcome.proved("structure", "the logits enter through sums over all classes alone")
     swapped = at_logits(f, (_SAMPLE_LOGITS[1], _SAMPLE_LOGITS[0], _SAMPLE_LOGITS[2]))
     difference = at_logits(f, _SAMPLE_LOGITS) - swapped
@@ -110,18 +111,16 @@ def convex_in_the_logits(f: Expr) -> Outcome:
         return Outcome.refuted("evaluation with exact logits", "negative curvature", negative)
     reduced, names = sums_as_symbols(bend.expand())
     hypotheses: list[Relational] = []
-    weighted = {power: _weighted_sum(names, power) for power in (0, 1, 2)}
     for total, symbol in names.items():
-        if _termwise_nonnegative(total.function):
-            hypotheses.append(symbol > 0 if not total.has(direction) else symbol >= 0)
-    if all(s is not None for s in weighted.values()):
-        mean = Symbol("mean", real=True)
-        s0, s1, s2 = (weighted[p] for p in (0, 1, 2))
-        hypotheses += [
-            s2 - 2 * mean * s1 + mean**2 * s0 >= 0,
-            (mean * s0 - s1 >= 0),
-            (mean * s0 - s1 <= 0),
-        ]
+        term = total.function.subs({direction[k]: Symbol("v", real=True)})
+        if term.is_positive:
+            hypotheses.append(symbol > 0)
+        elif term.is_nonnegative:
+            hypotheses.append(symbol >= 0)
+    for s0, s1, s2 in _moments(names):
+        # The weighted mean of (v - mean)^2, times the total weight.
+        mean = Dummy("mean", real=True)
+        hypotheses += [s2 - 2 * mean * s1 + mean**2 * s0 >= 0, Eq(mean * s0, s1)]
     try:
         outcome = prove_implication(hypotheses, reduced >= 0)
     except TypeError as error:
@@ -131,17 +130,13 @@ def convex_in_the_logits(f: Expr) -> Outcome:
     return Outcome.undecided("z3", f"curvature {bend} neither proved nor refuted")
 
 
-def _weighted_sum(names: Mapping[Sum, Symbol], power: int) -> Symbol | None:
-    """The symbol of sum_k v_k^power w_k with positive weights w_k."""
-    for total, symbol in names.items():
-        weight = total.function / direction[k] ** power
-        if not weight.has(direction) and weight.is_positive:
-            return symbol
-    return None
-
-
-def _termwise_nonnegative(term: Expr) -> bool:
-    return bool(term.subs({direction[k]: Symbol("v", real=True)}).is_nonnegative)
+def _moments(names: Mapping[Sum, Symbol]) -> Iterator[tuple[Symbol, Symbol, Symbol]]:
+    """The symbols of sum_k w_k v_k^n, n = 0, 1, 2, for each set of positive weights w_k."""
+    by_summand = {(total.function, total.limits): symbol for total, symbol in names.items()}
+    for weight, limits in by_summand:
+        sums = [by_summand.get((weight * direction[k] ** n, limits)) for n in (0, 1, 2)]
+        if weight.is_positive and not weight.has(direction) and None not in sums:
+            yield tuple(sums)
 
 
 def _negative_direction(bend: Expr) -> str | None:

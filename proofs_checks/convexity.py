@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sympy import Abs, Expr, Ge, Interval, Max, Min, Piecewise, oo
+from itertools import pairwise
 
-from ..theory.losses import is_even, pieces, x
+from sympy import Abs, Eq, Expr, Ge, Interval, Max, Min, Piecewise, Rational, Symbol, oo
+
+from ..theory.definedness import is_defined_everywhere
+from ..theory.losses import Piece, is_even, pieces, x
 from ..theory.symbols import z
 from .checks import all_of
 from .evidence import Outcome
-from .prover import prove
+from .prover import is_continuous_on, prove
 
 __all__ = ["prove_convex"]
 
@@ -17,7 +20,9 @@ def prove_convex(f: Expr) -> Outcome:
     """Whether f is convex on the whole line.
 
     A smooth f by f'' >= 0 on the line. An even f in several pieces by f'' >= 0 on each piece of
-    z > 0, slopes that do not fall from a piece to the next, and a slope at 0+ that is not negative.
+    z > 0, values that agree and slopes that do not fall from a piece to the next, a value at 0 that
+    is the limit at 0+, and a slope at 0+ that is not negative. f may be infinite beyond the last
+    piece.
 
     Examples
     --------
@@ -28,16 +33,52 @@ def prove_convex(f: Expr) -> Outcome:
     'z = 2 gives -0.05493141670879...'
     """
     if not f.has(Piecewise, Abs, Max, Min):
-        return prove(Ge(f.diff(z, 2), 0), {z: Interval(-oo, oo)})
+        return _bends_upwards(f, f.diff(z), z, Interval(-oo, oo))
     if not is_even(f):
         return Outcome.undecided("structure", f"{f} has kinks and is not even")
     try:
         stretches = pieces(f)
     except NotImplementedError as error:
         return Outcome.undecided("structure", str(error))
-    outcomes = [prove(Ge(p.slope.diff(x), 0), {x: Interval.open(p.low, p.high)}) for p in stretches]
-    outcomes.append(prove(Ge(stretches[0].slope.subs(x, 0), 0), {}))
-    for before, after in zip(stretches, stretches[1:], strict=False):
-        jump = after.slope.subs(x, after.low) - before.slope.subs(x, before.high)
-        outcomes.append(prove(Ge(jump, 0), {}))
+    if not _follow_one_another(stretches):
+        return Outcome.undecided("structure", f"the pieces of {f} do not follow one another")
+    outcomes = [
+        _bends_upwards(p.value, p.slope, x, Interval.open(p.low, p.high)) for p in stretches
+    ]
+    # By symmetry the slope at 0- is minus that at 0+, as if a constant ended at 0.
+    at_zero = Piece(Rational(0), Rational(0), f.subs(z, 0))
+    for before, after in pairwise((at_zero, *stretches)):
+        outcomes += _join(before, after)
     return all_of(outcomes)
+
+
+def _bends_upwards(f: Expr, slope: Expr, symbol: Symbol, interval: Interval) -> Outcome:
+    """f is differentiable on the interval and f'' >= 0 there.
+
+    A derivative taken by SymPy is silent about jumps, so that f and f' have to be continuous.
+    """
+    domain = {symbol: interval}
+    outcome = prove(Ge(slope.diff(symbol), 0), domain)
+    if outcome.supported and not all(is_continuous_on(e, domain) for e in (f, slope)):
+        return Outcome.undecided("structure", f"it is not known that {f} is smooth on {interval}")
+    return outcome
+
+
+def _follow_one_another(stretches: tuple[Piece, ...]) -> bool:
+    ends = [Rational(0), *(end for p in stretches for end in (p.low, p.high))]
+    return (
+        all(end.is_number for end in ends)
+        and all(p.low < p.high for p in stretches)
+        and all(a == b for a, b in zip(ends[::2], ends[1::2], strict=False))
+    )
+
+
+def _join(before: Piece, after: Piece) -> tuple[Outcome, ...]:
+    """Where two pieces meet, their values agree and the slope does not fall."""
+    value, slope = (
+        g(after).subs(x, after.low) - g(before).subs(x, before.high)
+        for g in (lambda p: p.value, lambda p: p.slope)
+    )
+    if not (is_defined_everywhere(value) and is_defined_everywhere(slope)):
+        return (Outcome.undecided("structure", f"no value or slope of f at {after.low}"),)
+    return prove(Eq(value, 0), {}), prove(Ge(slope, 0), {})

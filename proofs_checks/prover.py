@@ -1,17 +1,18 @@
 """One door to a proof: ``prove(relation, domain)`` is PROVED, CERTIFIED, refuted or undecided.
 
-In this order: exact algebra with assumptions; a witness at a rational point, its sign certified by
-ball arithmetic; z3, with exp(z) as a variable of its own; ball arithmetic with subdivision on the
-compact part of the domain and an analytic bound on its tails.
+In this order: a witness at a rational point, its sign certified by ball arithmetic; exact algebra
+with assumptions; z3, with exp(z) as a variable of its own; ball arithmetic with subdivision on the
+compact part of the domain and an analytic bound on its tails. No relation is proved before both of
+its sides are shown to be real and finite on the whole domain: algebra cancels poles.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
-from flint import arb, fmpq
+from flint import arb
 from sympy import (
     And,
     Dummy,
@@ -30,23 +31,32 @@ from sympy import (
     Symbol,
     factor,
     fraction,
-    log,
     oo,
     simplify,
     together,
 )
 from sympy.core.relational import Relational
 
-from ..numerics.balls import ball_function, precision
+from ..numerics.balls import BallFunction, ball, ball_function, precision
+from ..theory.definedness import conditions
 from ..theory.identities import in_exponentials, is_identically_zero, split_exponentials
 from .evidence import Grade, Outcome
-from .smt import prove_implication
+from .smt import admits, prove_implication
 
-__all__ = ["certify_positive", "find_witness", "prove", "sign_at", "tail_start", "tell"]
+__all__ = [
+    "certify_positive",
+    "find_witness",
+    "is_continuous_on",
+    "prove",
+    "sign_at",
+    "tail_start",
+    "tell",
+]
 
 Domain = Mapping[Symbol, Interval]
 
 _MAX_BOXES = 20000
+_MAX_BOXES_OF_A_CONDITION = 2000
 _BITS = 128
 
 
@@ -56,12 +66,19 @@ def prove(relation: Relational, domain: Domain) -> Outcome:
     Parameters
     ----------
     relation : Eq, Gt, Ge, Lt or Le between real expressions.
-    domain : an interval, bounded or not, for each free symbol of the relation.
+    domain : an interval, bounded or not, for each free symbol of the relation. It must lie within
+        the sign that SymPy assumes of the symbol; an integer symbol takes the integers in it. In
+        an equation a symbol without an interval takes all values that its sign admits.
 
     Returns
     -------
     Outcome : PROVED or CERTIFIED support, a refutation with its witness, or undecided with the
         place where the certificate stopped.
+
+    Raises
+    ------
+    ValueError : a symbol has no interval, or one that its assumptions do not admit.
+    TypeError : not an equation or an inequality.
 
     Examples
     --------
@@ -73,6 +90,9 @@ def prove(relation: Relational, domain: Domain) -> Outcome:
     >>> prove(Gt(1 - z * tanh(z / 2), 0), line).witness
     'z = 2 gives -0.52318831191152...'
     """
+    if isinstance(relation, Eq):
+        domain = {s: _all_values(s) for s in sorted(relation.free_symbols, key=str)} | dict(domain)
+    _check_domain(relation, domain)
     if relation == S.true:
         return Outcome.proved("symbolic sign", "the relation evaluates to true")
     if relation == S.false:
@@ -83,30 +103,103 @@ def prove(relation: Relational, domain: Domain) -> Outcome:
     if not isinstance(relation, (Gt, Ge, Lt, Le)):
         raise TypeError(f"expected an equation or an inequality, got {relation}")
     positive = relation.gts - relation.lts
-    missing = positive.free_symbols - set(domain)
-    if missing:
-        raise ValueError(f"no domain given for {sorted(map(str, missing))} in {relation}")
-    by_algebra = _positive_by_algebra(positive, domain, strict)
-    if by_algebra is not None:
-        return by_algebra
     witness = find_witness(positive, domain, strict=strict)
     if witness is not None:
         return _refuted(relation, witness)
-    by_smt = _positive_by_smt(positive, domain, strict)
-    if by_smt is not None:
-        return by_smt
-    return certify_positive(positive, domain)
+    open_condition = _open_condition(relation.args, domain)
+    if open_condition is not None:
+        return Outcome.undecided("domain of definition", f"{relation}: {open_condition}")
+    return _prove_positive(positive, domain, strict, _MAX_BOXES)
+
+
+def _all_values(symbol: Symbol) -> Interval:
+    low = 0 if symbol.is_nonnegative else -oo
+    high = 0 if symbol.is_nonpositive else oo
+    return Interval(low, high, left_open=symbol.is_positive, right_open=symbol.is_negative)
+
+
+def _check_domain(relation: Relational, domain: Domain) -> None:
+    missing = relation.free_symbols - set(domain)
+    if missing:
+        raise ValueError(f"no domain given for {sorted(map(str, missing))} in {relation}")
+    for symbol, interval in domain.items():
+        if not isinstance(interval, Interval) or interval.free_symbols:
+            raise ValueError(
+                f"expected an interval with numbers for ends and more than one point for {symbol}, "
+                f"got {interval}; substitute a single value"
+            )
+        sign = {
+            "positive": interval.inf > 0 or (interval.inf == 0 and interval.left_open),
+            "negative": interval.sup < 0 or (interval.sup == 0 and interval.right_open),
+            "nonnegative": interval.inf >= 0,
+            "nonpositive": interval.sup <= 0,
+            "nonzero": 0 not in interval,
+        }
+        for name, within in sign.items():
+            if getattr(symbol, f"is_{name}") and not within:
+                raise ValueError(
+                    f"{symbol} is assumed to be {name} but its domain is {interval}; "
+                    "give the symbol weaker assumptions or a smaller domain"
+                )
 
 
 def _prove_equality(relation: Eq, domain: Domain) -> Outcome:
     difference = relation.lhs - relation.rhs
-    if is_identically_zero(difference):
-        return Outcome.proved("symbolic identity", f"{relation.lhs} = {relation.rhs}")
     for point in _rational_points(domain):
-        sign = sign_at(difference, point)
-        if sign:
+        if sign_at(difference, point):
             return _refuted(relation, tell(difference, point))
-    return Outcome.undecided("symbolic identity", f"no proof and no witness for {relation}")
+    if not is_identically_zero(difference):
+        return Outcome.undecided("symbolic identity", f"no proof and no witness for {relation}")
+    open_condition = _open_condition(relation.args, domain)
+    if open_condition is not None:
+        return Outcome.undecided("domain of definition", f"{relation}: {open_condition}")
+    return Outcome.proved("symbolic identity", f"{relation.lhs} = {relation.rhs}")
+
+
+def _prove_positive(expression: Expr, domain: Domain, strict: bool, max_boxes: int) -> Outcome:
+    """For an expression that is defined on the whole domain."""
+    return (
+        _positive_by_algebra(expression, domain, strict)
+        or _positive_by_smt(expression, domain, strict)
+        or _certify(expression, domain, max_boxes)
+    )
+
+
+def is_continuous_on(expression: Expr, domain: Domain) -> bool:
+    """Whether the expression is proved to be real, finite and continuous on the domain.
+
+    >>> z = Symbol("z", real=True)
+    >>> is_continuous_on(1 / z, {z: Interval(1, 2)}), is_continuous_on(1 / z, {z: Interval(-1, 2)})
+    (True, False)
+    """
+    return _open_condition([expression], domain, continuous=True) is None
+
+
+def _open_condition(
+    expressions: Iterable[Expr], domain: Domain, *, continuous: bool = False
+) -> str | None:
+    """A condition for the expressions to be defined that is not proved to hold, or None."""
+    for expression in expressions:
+        needed = conditions(expression, continuous=continuous)
+        if needed is None:
+            return f"it is not known where {expression} is defined"
+        for condition in needed:
+            if not _condition_holds(condition, domain):
+                return f"{condition} is not proved"
+    return None
+
+
+def _condition_holds(condition: Relational, domain: Domain) -> bool:
+    """By induction along the list of conditions, both sides are defined."""
+    if isinstance(condition, Ne):
+        difference = condition.lhs - condition.rhs
+        point = next(_rational_points(domain), {})
+        side = sign_at(difference, point) or 1
+        return _prove_positive(
+            side * difference, domain, True, _MAX_BOXES_OF_A_CONDITION
+        ).supported
+    positive, strict = condition.gts - condition.lts, isinstance(condition, (Gt, Lt))
+    return _prove_positive(positive, domain, strict, _MAX_BOXES_OF_A_CONDITION).supported
 
 
 def _refuted(relation: Relational, witness: str) -> Outcome:
@@ -115,7 +208,10 @@ def _refuted(relation: Relational, witness: str) -> Outcome:
 
 
 def _positive_by_algebra(expression: Expr, domain: Domain, strict: bool) -> Outcome | None:
-    """SymPy's assumptions, on symbols that carry the sign of their domain."""
+    """SymPy's assumptions, on symbols that carry the sign of their domain.
+
+    Cancelled poles do not matter here: the expression is known to be defined.
+    """
     stand_in = {symbol: _with_sign(symbol, interval) for symbol, interval in domain.items()}
     for form in (expression, factor(together(in_exponentials(expression))), simplify(expression)):
         marked = form.subs(stand_in)
@@ -137,7 +233,7 @@ def _positive_by_smt(expression: Expr, domain: Domain, strict: bool) -> Outcome 
     hypotheses: list[Relational] = []
     reduced = expression
     for symbol, interval in domain.items():
-        u = Symbol(f"exp_{symbol.name}", positive=True)
+        u = Dummy(f"exp_{symbol.name}", positive=True)
         reduced = split_exponentials(reduced, symbol, u)
         if reduced.has(u):
             hypotheses += [Ge(u, 1 + symbol), Ge(1, u * (1 - symbol))]
@@ -160,25 +256,32 @@ def _positive_by_smt(expression: Expr, domain: Domain, strict: bool) -> Outcome 
 
 def sign_at(expression: Expr, point: Mapping[Symbol, Rational]) -> int:
     """The certified sign of the expression at a rational point, or 0 where none is certified."""
-    function = ball_function(expression, *point)
+    return _sign_of(_value_at(ball_function(expression, *point), point))
+
+
+def _value_at(function: BallFunction, point: Mapping[Symbol, Rational]) -> arb:
     for bits in (_BITS, 4 * _BITS):
         with precision(bits):
-            value = function(*(arb(fmpq(int(v.p), int(v.q))) for v in point.values()))
-            if value > 0:
-                return 1
-            if value < 0:
-                return -1
-    return 0
+            value = function(*map(ball, point.values()))
+            if _sign_of(value):
+                break
+    return value
+
+
+def _sign_of(value: arb) -> int:
+    return int(value > 0) - int(value < 0)
 
 
 def find_witness(expression: Expr, domain: Domain, *, strict: bool) -> str | None:
     """A rational point of the domain at which ``expression`` is certified not to be positive."""
+    try:
+        function = ball_function(expression, *domain)
+    except TypeError:
+        return None
     for point in _rational_points(domain):
-        try:
-            fails = sign_at(expression, point) < 0
-        except TypeError:
-            return None
-        if fails or (strict and simplify(expression.subs(point)) == 0):
+        value = _value_at(function, point)
+        vanishes = strict and value.is_finite() and value.contains(0)
+        if value < 0 or (vanishes and simplify(expression.subs(point)) == 0):
             return tell(expression, point)
     return None
 
@@ -209,15 +312,13 @@ def _rational_points(domain: Domain) -> Iterator[dict[Symbol, Rational]]:
     signed = [Rational(v) for v in ladder] + [-Rational(v) for v in ladder if v]
     choices = []
     for symbol, interval in domain.items():
-        inside = [v for v in signed if v in interval and (v.is_integer or not symbol.is_integer)]
+        inside = [v for v in signed if v in interval]
         if interval.inf.is_finite and interval.sup.is_finite:
             span = interval.sup - interval.inf
             fractions = [Rational(i, 16) for i in (8, 1, 15, 4, 12)]
             more = [interval.inf + span * t for t in fractions]
-            inside += [
-                v for v in more if v.is_Rational and v not in inside and not symbol.is_integer
-            ]
-        choices.append([v for v in inside if v in interval])
+            inside += [v for v in more if v.is_Rational and v not in inside and v in interval]
+        choices.append([v for v in inside if admits(symbol, v)])
     points = sorted(product(*(range(len(c)) for c in choices)), key=sum)[:600]
     for index in points:
         yield {s: c[i] for s, c, i in zip(domain, choices, index, strict=True)}
@@ -229,6 +330,17 @@ def certify_positive(expression: Expr, domain: Domain) -> Outcome:
     At most one symbol may range over an unbounded interval. The strict inequality is certified,
     also where the weak one was asked for.
     """
+    open_condition = _open_condition([expression], domain)
+    if open_condition is not None:
+        return Outcome.undecided("domain of definition", open_condition)
+    return _certify(expression, domain, _MAX_BOXES)
+
+
+def _certify(expression: Expr, domain: Domain, max_boxes: int) -> Outcome:
+    try:
+        ball_function(expression, *domain)
+    except TypeError as error:
+        return Outcome.undecided("Arb balls", str(error))
     unbounded = [s for s, i in domain.items() if not (i.inf.is_finite and i.sup.is_finite)]
     if len(unbounded) > 1:
         return Outcome.undecided("Arb balls", f"more than one unbounded symbol: {unbounded}")
@@ -237,21 +349,28 @@ def certify_positive(expression: Expr, domain: Domain) -> Outcome:
     notes = []
     for symbol in unbounded:
         interval = domain[symbol]
+        others = {s: i for s, i in domain.items() if s != symbol}
+        # The tail variable is positive, whatever the sign of the symbol.
+        distance = Dummy("t", positive=True)
         for side, end in ((1, interval.sup), (-1, interval.inf)):
             if end.is_finite:
                 continue
             other_end = interval.inf if side > 0 else -interval.sup
             start = max(Rational(1), other_end) if other_end.is_Rational else Rational(1)
-            cut = tail_start(expression.subs(symbol, side * symbol), symbol, domain, start)
+            cut = tail_start(expression.subs(symbol, side * distance), distance, others, start)
             if cut is None:
                 return Outcome.undecided("Arb balls", f"no tail bound for {symbol} -> {side * oo}")
             notes.append(f"tail beyond {symbol} = {side * cut} by its dominant term")
             (high if side > 0 else low)[symbol] = side * cut
-    return _subdivide(expression, low, high, notes)
+    return _subdivide(expression, low, high, notes, max_boxes)
 
 
 def _subdivide(
-    expression: Expr, low: Mapping[Symbol, Expr], high: Mapping[Symbol, Expr], notes: list[str]
+    expression: Expr,
+    low: Mapping[Symbol, Expr],
+    high: Mapping[Symbol, Expr],
+    notes: list[str],
+    max_boxes: int,
 ) -> Outcome:
     symbols = list(low)
     function = ball_function(expression, *symbols)
@@ -263,7 +382,7 @@ def _subdivide(
             _, _, box = heapq.heappop(queue)
             done += 1
             if not function(*(a.union(b) for a, b in box)) > 0:
-                if done > _MAX_BOXES:
+                if done > max_boxes:
                     where = ", ".join(
                         f"{s} in [{float(a):.6g}, {float(b):.6g}]"
                         for s, (a, b) in zip(symbols, box, strict=True)
@@ -287,13 +406,15 @@ def _dyadic(number: Expr, side: int) -> arb:
 def tail_start(
     expression: Expr, symbol: Symbol, domain: Domain, start: Rational
 ) -> Rational | None:
-    """R such that expression > 0 for symbol >= R, from the dominant term, or None.
+    """R >= start >= 1 such that expression > 0 for symbol >= R, from the dominant term, or None.
+
+    ``domain`` holds bounded intervals of the other symbols.
 
     The expression, over a common denominator, is a sum of terms c s^a e^(b s). Divided by the
     dominant term each other one is largest at s = R once R >= -a/b, so that a sum of their moduli
     below one at R settles the sign on the whole tail.
     """
-    u = Symbol("u", positive=True)
+    u = Dummy("u", positive=True)
     numerator, denominator = fraction(together(split_exponentials(expression, symbol, u)))
     cut = start
     for _ in range(8):
@@ -309,16 +430,16 @@ def _tail_sign(part: Expr, symbol: Symbol, u: Symbol, domain: Domain, cut: Ratio
         terms = Poly(part, symbol, u)
     except PolynomialError:
         return 0
-    others = [s for s in domain if s != symbol]
+    others = list(domain)
     boxes = [_dyadic(domain[s].inf, -1).union(_dyadic(domain[s].sup, 1)) for s in others]
-    if any(c.has(log) and c.has(symbol) for c in terms.coeffs()):
+    if any(c.has(symbol, u) for c in terms.coeffs()):
         return 0
     (a0, b0), lead = max(terms.terms(), key=lambda term: (term[0][1], term[0][0]))
     with precision(_BITS):
         leading = ball_function(lead, *others)(*boxes)
         if leading.contains(0):
             return 0
-        total, r = arb(0), arb(fmpq(int(cut.p), int(cut.q)))
+        total, r = arb(0), ball(cut)
         for (a, b), coefficient in terms.terms():
             if (a, b) == (a0, b0):
                 continue

@@ -20,7 +20,7 @@ from sympy.logic.boolalg import And, Not, Or
 
 from .evidence import Outcome
 
-__all__ = ["prove_implication"]
+__all__ = ["admits", "prove_implication"]
 
 _RELATIONS = {
     "==": "__eq__",
@@ -100,7 +100,7 @@ def _refuted(
     if point is None:
         return Outcome.undecided(_METHOD, "z3 has a model, but not a rational one")
     confirmed = (
-        all(_meets_assumptions(s, v) for s, v in point.items())
+        all(admits(s, v) for s, v in point.items())
         and all(h.subs(point) == True for h in hypotheses)  # noqa: E712
         and conclusion.subs(point) == False  # noqa: E712
     )
@@ -121,7 +121,12 @@ def _rational_point(model: Any, names: dict[Symbol, Any]) -> dict[Symbol, Ration
     return point
 
 
-def _meets_assumptions(symbol: Symbol, value: Rational) -> bool:
+def admits(symbol: Symbol, value: Rational) -> bool:
+    """Whether the number has every property that SymPy assumes of the symbol.
+
+    >>> admits(Symbol("n", integer=True), Rational(1, 2))
+    False
+    """
     return all(getattr(value, f"is_{k}") is v for k, v in symbol.assumptions0.items())
 
 

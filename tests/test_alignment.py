@@ -340,6 +340,17 @@ def test_smooth_side_of_a_kinked_penalty_is_certified() -> None:
     assert_holds(certificate)
 
 
+def test_an_inexact_target_widens_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = random_data(7, 30, 3)
+    weights = fit(X, alpha=0.3).weights
+    exact = alignment(X, weights, alpha=0.3)
+    monkeypatch.setattr("logitreg.numerics.alignment.target", lambda *_args: exact.target + 0.125)
+    shifted = alignment(X, weights, alpha=0.3)
+    assert_holds(shifted)
+    assert exact.gradient_part < 1e-12
+    assert shifted.gradient_part > 0.05
+
+
 def test_errors_say_what_was_wrong() -> None:
     X = random_data(1, 10, 2)
     y = np.arange(10) % 3

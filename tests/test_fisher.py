@@ -52,6 +52,13 @@ def test_multiclass_subspace_is_that_of_linear_discriminant_analysis(load) -> No
     assert np.max(subspace_angles(subspace, reference)) < 1e-9
 
 
+def test_multiclass_subspace_without_bias_is_the_range_of_the_regression() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 5)) + 1, np.arange(40) % 3
+    slopes = np.linalg.lstsq(X, np.eye(3)[y] - 1 / 3, rcond=None)[0]
+    assert np.max(subspace_angles(fisher_direction(X, y), slopes[:, :2])) < 1e-12
+
+
 def test_coefficient_of_variation_is_deviation_over_mean_of_the_signed_logits() -> None:
     X = np.array([[1.0], [2.0], [-2.0]])
     logits = np.array([2.5, 4.5, 3.5])

@@ -18,7 +18,7 @@ from logitreg.errors import (
     ShapeError,
     UnsupportedPenaltyError,
 )
-from logitreg.numerics.fit import fit
+from logitreg.numerics.fit import _conjugate_gradients, fit
 from logitreg.numerics.losses import sample_loss
 from mpmath import mp, mpf
 from scipy.special import logsumexp, softmax
@@ -130,6 +130,14 @@ def test_logits_do_not_depend_on_the_units_and_mixing_of_the_features() -> None:
     np.testing.assert_allclose(fit(X * units).logits, fit(X).logits, rtol=1e-12)
     mixing = np.eye(5) + np.triu(np.full((5, 5), 30.0), 1)
     np.testing.assert_allclose(fit(X @ mixing).logits, fit(X).logits, rtol=1e-8)
+
+
+def test_conjugate_gradients_solve_and_survive_negative_curvature() -> None:
+    matrix = np.array([[3.0, 1.0], [1.0, 2.0]])
+    rhs = np.array([[1.0], [-2.0]])
+    solution = _conjugate_gradients(lambda u: matrix @ u, rhs, 1e-14)
+    np.testing.assert_allclose(solution, np.linalg.solve(matrix, rhs), rtol=1e-14)
+    np.testing.assert_array_equal(_conjugate_gradients(lambda u: -u, rhs, 1e-14), rhs)
 
 
 def test_bias_equals_a_column_of_ones() -> None:

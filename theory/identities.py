@@ -1,14 +1,15 @@
 """Exact decisions: is an expression identically zero on the reals?
 
 No floating point decides anything here. ``True`` is a proof: the expression reduces to zero as a
-rational function of z and exp(z), or its derivative does and it vanishes at one point. ``None``
-says that no proof was found.
+rational function of z and exp(z); or it is continuous on the whole line, its derivative reduces to
+zero, and it vanishes at one point. ``None`` says that no proof was found.
 """
 
 from __future__ import annotations
 
 from sympy import (
     Abs,
+    Dummy,
     Expr,
     Piecewise,
     Symbol,
@@ -20,7 +21,6 @@ from sympy import (
     expand_power_exp,
     log,
     logcombine,
-    powdenest,
     powsimp,
     sech,
     simplify,
@@ -28,6 +28,8 @@ from sympy import (
     tanh,
     together,
 )
+
+from .definedness import is_defined_everywhere
 
 __all__ = ["in_exponentials", "is_identically_zero", "split_exponentials"]
 
@@ -69,7 +71,10 @@ def split_exponentials(expression: Expr, symbol: Symbol, u: Symbol) -> Expr:
 
 
 def is_identically_zero(expression: Expr) -> bool | None:
-    """Whether the expression vanishes for every real value of its symbols.
+    """Whether the expression vanishes for all real values of its symbols at which it is defined.
+
+    The values are those that the symbols' assumptions admit. Where the expression is defined is not
+    asked here; :func:`logitreg.theory.definedness.conditions` tells.
 
     Returns
     -------
@@ -86,8 +91,10 @@ def is_identically_zero(expression: Expr) -> bool | None:
         expression = simplify(expression)
     if expression == 0 or _vanishes_as_rational_function(expression):
         return True
-    for symbol in sorted(expression.free_symbols, key=str):
-        if not expression.has(log):
+    # A zero derivative makes a function constant on an interval only, not across a pole.
+    smooth = expression.has(log) and is_defined_everywhere(expression, continuous=True)
+    for symbol in sorted(filter(_ranges_over_an_interval, expression.free_symbols), key=str):
+        if not smooth:
             break
         slope = expression.diff(symbol)
         if _vanishes_as_rational_function(slope):
@@ -98,17 +105,23 @@ def is_identically_zero(expression: Expr) -> bool | None:
 
 
 def _vanishes_as_rational_function(expression: Expr) -> bool:
-    generator = {s: Symbol(f"u_{s}", positive=True) for s in expression.free_symbols}
-    for symbol, u in generator.items():
-        expression = split_exponentials(expression, symbol, u)
-    reduced = cancel(together(powdenest(expression, force=True)))
+    for symbol in expression.free_symbols:
+        expression = split_exponentials(expression, symbol, Dummy("u", positive=True))
+    reduced = cancel(together(expression))
     if reduced == 0:
         return True
     combined = logcombine(expand_log(reduced, force=False))
     return bool(powsimp(expand(combined)) == 0)
 
 
+def _ranges_over_an_interval(symbol: Symbol) -> bool:
+    if not symbol.is_real or not (symbol.is_nonzero is None or symbol.is_positive is not None):
+        return False
+    return symbol.is_algebraic is None and symbol.is_rational is None
+
+
 def _at_a_point(expression: Expr, symbol: Symbol) -> Expr | None:
-    """The value at 0, or at 1 where the symbol is positive: a point of its domain."""
-    value = expression.subs(symbol, 1 if symbol.is_positive else 0)
+    """The value at 0, or at 1 or -1 where the symbol has a sign: a point of its domain."""
+    point = 1 if symbol.is_positive else -1 if symbol.is_negative else 0
+    value = expression.subs(symbol, point)
     return simplify(value) if value.is_finite is not False else None

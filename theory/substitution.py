@@ -1,20 +1,20 @@
 """Does a closed form solve its equation? Decided by the defining equations of what it contains.
 
 exp of W_r(y) is y/W_r(y) - r; the cosine of a third of an arc cosine is a root C of
-4 C^3 - 3 C = X (Viete); two real cube roots A, B are known by A^3, B^3 and A B (Cardano). Each is
-replaced by a symbol, and the residual has to vanish modulo these equations.
+4 C^3 - 3 C = X (Viete); two positive cube roots A, B are known by A^3, B^3 and A B (Cardano). Each
+is replaced by a symbol of its own, and the residual has to vanish modulo these equations.
 """
 
 from __future__ import annotations
 
 from sympy import (
+    Dummy,
     Expr,
     LambertW,
     Mul,
     Poly,
     Pow,
     Rational,
-    Symbol,
     acos,
     cos,
     exp,
@@ -43,10 +43,13 @@ def vanishes_by_definition(residual: Expr) -> bool:
     False
     """
     reduced = in_exponentials(residual)
-    for function in reduced.atoms(RLambertW) | reduced.atoms(LambertW):
+    functions = sorted(reduced.atoms(RLambertW) | reduced.atoms(LambertW), key=str)
+    if any(function.args[-1].is_positive is not True for function in functions):
+        return False
+    for function in functions:
         reduced = _without_lambert(reduced, function)
-    for node in reduced.atoms(cos):
-        if node.args[0].has(acos):
+    for node in sorted(reduced.atoms(cos), key=str):
+        if isinstance(3 * node.args[0], acos):
             return _vanishes_by_viete(reduced, node)
     roots = sorted((p for p in reduced.atoms(Pow) if p.exp == Rational(1, 3)), key=str)
     if len(roots) == 2:
@@ -56,7 +59,7 @@ def vanishes_by_definition(residual: Expr) -> bool:
 
 def _without_lambert(expression: Expr, function: Expr) -> Expr:
     r, y = function.args if isinstance(function, RLambertW) else (Rational(0), function.args[0])
-    w = Symbol("w", positive=True)
+    w = Dummy("w", positive=True)
 
     def by_definition(argument: Expr) -> Expr:
         power = expand(argument).coeff(w, 1)
@@ -66,7 +69,7 @@ def _without_lambert(expression: Expr, function: Expr) -> Expr:
 
 
 def _vanishes_by_viete(expression: Expr, node: Expr) -> bool:
-    cosine = Symbol("C", real=True)
+    cosine = Dummy("C", real=True)
     argument = (3 * node.args[0]).args[0]
     numerator = fraction(together(simplify(expression.subs(node, cosine))))[0]
     left = rem(expand(numerator), 4 * cosine**3 - 3 * cosine - argument, cosine)
@@ -74,9 +77,12 @@ def _vanishes_by_viete(expression: Expr, node: Expr) -> bool:
 
 
 def _vanishes_by_cardano(expression: Expr, first: Expr, second: Expr) -> bool:
-    a, b = Symbol("A", positive=True), Symbol("B", positive=True)
-    product = _cube_root_of_polynomial(expand(first.base * second.base))
-    if product is None:
+    a, b = Dummy("A", positive=True), Dummy("B", positive=True)
+    cubes = expand(first.base * second.base)
+    product = _cube_root_of_polynomial(cubes)
+    # Two numbers are positive where their product and their sum are.
+    positive = cubes.is_positive and expand(first.base + second.base).is_positive
+    if product is None or not positive:
         return False
     left = expand(fraction(together(expression.subs({first: a, second: b})))[0])
     while True:
