@@ -53,7 +53,7 @@ def main() -> None:
         result = lr.fit(data.X, data.y, alpha=alpha, bias=True)
         certificate = lr.alignment(data.X, result.weights, data.y, alpha=alpha, bias=result.bias)
         sines.append(math.sin(certificate.angle))
-        bounds.append(certificate.bound)
+        bounds.append(min(certificate.bound, certificate.linearity_bound))
     right.loglog(strengths, bounds, color=VERMILION, ls="--", label="proven bound")
     right.loglog(strengths, sines, "o", ms=4, color=BLUE, label="measured")
     right.set(xlabel="strength α", ylabel="sine of the angle", title="Weights align with Fisher")

@@ -71,15 +71,17 @@ def _logit_facts(certificate: AlignmentCertificate) -> Facts:
 def _angle_facts(certificate: AlignmentCertificate) -> Facts:
     sine = math.sin(certificate.angle)
     low, high = certificate.curvature
-    bound = (
-        "says nothing here (at least 1): the logits do not cluster enough"
-        if certificate.vacuous
-        else f"sine <= {certificate.bound:.6g}, proved, rounding included"
-    )
     return (
         ("angle", f"{math.degrees(certificate.angle):.6g} degrees, sine {sine:.6g}"),
-        ("bound", bound),
+        ("bound", _bound(certificate.bound)),
+        ("linearity bound", _bound(certificate.linearity_bound)),
         ("epsilon", f"{certificate.epsilon:.6g}, curvatures from {low:.6g} to {high:.6g}"),
         ("variation r", f"{certificate.variation:.6g} of Fisher's logits"),
         ("gradient", f"adds {certificate.gradient_part:.1e} to the bound"),
     )
+
+
+def _bound(bound: float) -> str:
+    if bound < 1:
+        return f"sine <= {bound:.6g}, proved, rounding included"
+    return "says nothing here (at least 1): the logits do not cluster enough"

@@ -115,7 +115,9 @@ def prove(relation: Relational, domain: Domain) -> Outcome:
 def _all_values(symbol: Symbol) -> Interval:
     low = 0 if symbol.is_nonnegative else -oo
     high = 0 if symbol.is_nonpositive else oo
-    return Interval(low, high, left_open=symbol.is_positive, right_open=symbol.is_negative)
+    return Interval(
+        low, high, left_open=bool(symbol.is_positive), right_open=bool(symbol.is_negative)
+    )
 
 
 def _check_domain(relation: Relational, domain: Domain) -> None:
@@ -195,9 +197,7 @@ def _condition_holds(condition: Relational, domain: Domain) -> bool:
         difference = condition.lhs - condition.rhs
         point = next(_rational_points(domain), {})
         side = sign_at(difference, point) or 1
-        return _prove_positive(
-            side * difference, domain, True, _MAX_BOXES_OF_A_CONDITION
-        ).supported
+        return _prove_positive(side * difference, domain, True, _MAX_BOXES_OF_A_CONDITION).supported
     positive, strict = condition.gts - condition.lts, isinstance(condition, (Gt, Lt))
     return _prove_positive(positive, domain, strict, _MAX_BOXES_OF_A_CONDITION).supported
 

@@ -29,6 +29,8 @@ __all__ = [
     "displacement_bound",
     "epsilon",
     "lemmas",
+    "linearity_bound",
+    "linearity_lemmas",
     "relative_spread",
     "residual_norm",
     "variation",
@@ -41,6 +43,11 @@ beta = Symbol("beta", nonnegative=True)
 residual_norm = Symbol("q", nonnegative=True)
 variation = Symbol("r", nonnegative=True)
 
+error_norm = Symbol("E", nonnegative=True)
+slope = Symbol("b", positive=True)
+logit_norm = Symbol("n_Z", positive=True)
+
+_s = Symbol("s", real=True)
 _weight = Symbol("w", positive=True)
 _p = Symbol("p", nonnegative=True)
 _n = Symbol("n", nonnegative=True)
@@ -123,6 +130,37 @@ def lemmas(spread: Expr | None = None, displacement: Expr | None = None) -> tupl
             "logits, whose mean is mu and mean square mu (mu = ||P 1||^2/N, z* = 1)",
             (_fraction <= 1,),
             Eq((_fraction - _fraction**2) / _fraction**2, (1 - _fraction) / _fraction),
+        ),
+    )
+
+
+def linearity_bound() -> Expr:
+    """The bound ||error||/(|b| ||Z||) on the sine, from gradients that are nearly linear in z.
+
+    For any numbers a and b != 0 put E = V - a T - b Z, with V the gradients of the samples, T their
+    targets and Z = X S. Then b Z + a P T = P V - P E, of norm at most ||P V|| + ||E||.
+    """
+    return error_norm / (slope * logit_norm)
+
+
+def linearity_lemmas(bound: Expr) -> tuple[Lemma, ...]:
+    """The scalar statement that a proposed linearity bound rests on.
+
+    With Z of norm n at the angle of the given cosine to the unit vector along P T, and any s,
+    ||b (Z + s P T/||P T||)|| <= error bounds the sine of that angle.
+    """
+    distance_squared = logit_norm**2 + 2 * logit_norm * _s * _cosine + _s**2
+    return (
+        Lemma(
+            "b^2 ||Z + s u||^2 <= error^2 for some s bounds the sine of the angle between Z and u",
+            (
+                Le(_cosine**2, 1),
+                slope > 0,
+                logit_norm > 0,
+                Le(slope**2 * distance_squared, error_norm**2),
+            ),
+            Le(1 - _cosine**2, bound**2),
+            extremal=({_cosine: 0, _s: 0, logit_norm: 2, slope: 3, error_norm: 6},),
         ),
     )
 

@@ -136,5 +136,3 @@ def _by_assumptions(condition: Relational) -> bool:
         if known[type(condition)]:
             return True
     return False
-
-

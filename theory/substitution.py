@@ -15,6 +15,7 @@ from sympy import (
     Poly,
     Pow,
     Rational,
+    Symbol,
     acos,
     cos,
     exp,
@@ -44,8 +45,6 @@ def vanishes_by_definition(residual: Expr) -> bool:
     """
     reduced = in_exponentials(residual)
     functions = sorted(reduced.atoms(RLambertW) | reduced.atoms(LambertW), key=str)
-    if any(function.args[-1].is_positive is not True for function in functions):
-        return False
     for function in functions:
         reduced = _without_lambert(reduced, function)
     for node in sorted(reduced.atoms(cos), key=str):
@@ -59,10 +58,13 @@ def vanishes_by_definition(residual: Expr) -> bool:
 
 def _without_lambert(expression: Expr, function: Expr) -> Expr:
     r, y = function.args if isinstance(function, RLambertW) else (Rational(0), function.args[0])
-    w = Dummy("w", positive=True)
+    # The value is positive where y is; nothing is assumed of it where that is not known.
+    w = Dummy("w", positive=True) if y.is_positive else Dummy("w")
 
     def by_definition(argument: Expr) -> Expr:
         power = expand(argument).coeff(w, 1)
+        if not (power.is_integer or w.is_positive):
+            return exp(argument)
         return exp(expand(argument - power * w)) * (y / w - r) ** power
 
     return expand(expression.subs(function, w), power_exp=True).replace(exp, by_definition)

@@ -32,6 +32,11 @@ def _follows_from_the_lemmas(bound: _Bound) -> Outcome:
     return all_of(map(_lemma_is_valid, theory.lemmas(bound.spread, bound.displacement)))
 
 
+def _linearity_follows(bound: Expr) -> Outcome:
+    """The lemma is valid for the proposed bound on the sine."""
+    return all_of(map(_lemma_is_valid, theory.linearity_lemmas(bound)))
+
+
 def _lemma_is_valid(lemma: theory.Lemma) -> Outcome:
     for point in lemma.extremal:
         met = all(hypothesis.subs(point) == True for hypothesis in lemma.hypotheses)  # noqa: E712
@@ -85,6 +90,24 @@ CLAIMS = (
             Variant("without the gradient", _Bound(_SPREAD, epsilon * _inner / (1 - epsilon**2))),
         ),
         derivation=theory.derivation,
+    ),
+    Claim(
+        id="lead.linearity-bound",
+        printed=Variant(
+            "For any numbers $a$ and $b \\neq 0$, $\\sin \\angle(S, S_F) \\leq "
+            "(\\|P V\\| + \\|V - a T - b Z\\|)/(|b| \\|Z\\|)$ in the metric of the data, with $V$ the "
+            "gradients of the samples, $T$ their targets, $Z$ their logits and $P$ the projector on "
+            "the range of the data; no convexity is needed.",
+            theory.linearity_bound(),
+        ),
+        source="lead: found with the certificate of alignment",
+        hypotheses=("X has full column rank", "Z != 0", "P T != 0"),
+        checks=(_linearity_follows,),
+        controls=(
+            Variant("half of it", theory.linearity_bound() / 2),
+            Variant("b squared for |b|", theory.linearity_bound() / theory.slope),
+            Variant("without dividing by b", theory.linearity_bound() * theory.slope / 4),
+        ),
     ),
     Claim(
         id="lead.curvature-quadratic",
