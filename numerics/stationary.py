@@ -14,10 +14,9 @@ box                 g = 2 b, and b for two classes
 the others          f'(a) = e f'(b), f'(b)(exp(a + b) + e) = c, g = a + b
 ==================  ===============================================================
 
-For two classes K c/2 becomes c/2 in the quadratic, and so on: then f acts on one logit, not on
-two. c is never formed: it overflows. Both sides are multiplied by alpha, and 1 - alpha is an exact
-double-double. The last step of each solver corrects by a residual in double-double arithmetic, in
-which exp(g) - 1 alone carries a rounding error; its weight in g is below one.
+For two classes f acts on one logit: K c/2 becomes c/2, and so on. c overflows and is never formed:
+both sides are multiplied by alpha, and 1 - alpha is an exact double-double. The last step corrects
+by a residual in double-double arithmetic, in which only exp(g) - 1 is rounded, by about an ulp.
 """
 
 from __future__ import annotations

@@ -79,7 +79,8 @@ def _differs_at(difference: Expr, what: str) -> Outcome:
     point = {s: Rational(1, 10) for s in value.free_symbols}
     if sign_at(value, point):
         shown = f"{str(value.subs(point).evalf(16))[:17]}..."
-        where = f"K = 3, logits (1, 0, -2), true class 1{''.join(f', {s} = {v}' for s, v in point.items())}"
+        values = "".join(f", {s} = {v}" for s, v in point.items())
+        where = f"K = 3, logits (1, 0, -2), true class 1{values}"
         return Outcome.refuted("evaluation with exact logits", what, f"{where}: difference {shown}")
     return Outcome.undecided("symbolic identity, K symbolic", f"no proof, no witness: {difference}")
 
@@ -134,9 +135,9 @@ def _moments(names: Mapping[Sum, Symbol]) -> Iterator[tuple[Symbol, Symbol, Symb
     """The symbols of sum_k w_k v_k^n, n = 0, 1, 2, for each set of positive weights w_k."""
     by_summand = {(total.function, total.limits): symbol for total, symbol in names.items()}
     for weight, limits in by_summand:
-        sums = [by_summand.get((weight * direction[k] ** n, limits)) for n in (0, 1, 2)]
-        if weight.is_positive and not weight.has(direction) and None not in sums:
-            yield tuple(sums)
+        first, second = ((weight * direction[k] ** n, limits) for n in (1, 2))
+        if weight.is_positive and not weight.has(direction) and {first, second} <= set(by_summand):
+            yield by_summand[weight, limits], by_summand[first], by_summand[second]
 
 
 def _negative_direction(bend: Expr) -> str | None:

@@ -88,6 +88,10 @@ class Claim:
     correction: Correction | None = None
     derivation: Callable[[], Derivation] | None = None
 
+    def __post_init__(self) -> None:
+        if not self.checks:
+            raise ValueError(f"claim {self.id} has no checks; give it at least one")
+
 
 @dataclass(frozen=True)
 class ControlReport:
@@ -117,7 +121,11 @@ class Entry:
 
 
 def judge(claim: Claim) -> Entry:
-    """Run the checks of a claim on its statement, on its correction if needed, and on its controls."""
+    """Run the checks of a claim on its statement, on its controls, and on its correction if needed.
+
+    A check that raises an error decides nothing. A control that is the statement itself, or its
+    correction, is not rejected, whatever the checks say.
+    """
     start = time.perf_counter()
     evidence: list[Evidence] = []
     printed = _run(claim, claim.printed, "", evidence)
@@ -132,7 +140,9 @@ def judge(claim: Claim) -> Entry:
             decisive = min(printed, repaired, key=lambda outcome: outcome.grade)
     derivation = claim.derivation() if claim.derivation else None
     if derivation is not None and (gaps := derivation.unproved()):
-        verdict, decisive = Verdict.OPEN, Outcome.undecided("derivation", f"steps {gaps} unproved")
+        verdict, corrected = Verdict.OPEN, None
+        decisive = Outcome.undecided("derivation", f"steps {gaps} unproved")
+        evidence.append(Evidence(decisive.method, decisive.detail, "UNDECIDED", 0.0))
     controls = _reject(claim)
     return Entry(
         id=claim.id,
@@ -161,7 +171,10 @@ def _run(claim: Claim, variant: Variant, prefix: str, evidence: list[Evidence]) 
     outcomes = []
     for check in claim.checks:
         start = time.perf_counter()
-        outcome = check(variant.content)
+        try:
+            outcome = check(variant.content)
+        except Exception as error:
+            outcome = Outcome.undecided("error", f"{type(error).__name__}: {error}")
         outcomes.append(outcome)
         found = outcome.grade.name if outcome.supported else outcome.status.value.upper()
         note = outcome.detail + (f"; witness: {outcome.witness}" if outcome.witness else "")
@@ -174,7 +187,13 @@ def _run(claim: Claim, variant: Variant, prefix: str, evidence: list[Evidence]) 
 
 def _reject(claim: Claim) -> ControlReport:
     details, rejected = [], 0
+    statements = [claim.printed.content]
+    if claim.correction is not None:
+        statements.append(claim.correction.variant.content)
     for control in claim.controls:
+        if control.content in statements:
+            details.append((control.text, "NOT REJECTED: it is the statement itself"))
+            continue
         outcome = _run(claim, control, "", [])
         rejected += outcome.refutes
         how = (

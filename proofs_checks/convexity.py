@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from sympy import Abs, Eq, Expr, Ge, Interval, Max, Min, Piecewise, Rational, Symbol, oo
@@ -75,10 +76,15 @@ def _follow_one_another(stretches: tuple[Piece, ...]) -> bool:
 
 def _join(before: Piece, after: Piece) -> tuple[Outcome, ...]:
     """Where two pieces meet, their values agree and the slope does not fall."""
-    value, slope = (
-        g(after).subs(x, after.low) - g(before).subs(x, before.high)
-        for g in (lambda p: p.value, lambda p: p.slope)
-    )
+    value = after.value.subs(x, after.low) - before.value.subs(x, before.high)
+    slope = after.slope.subs(x, after.low) - before.slope.subs(x, before.high)
     if not (is_defined_everywhere(value) and is_defined_everywhere(slope)):
         return (Outcome.undecided("structure", f"no value or slope of f at {after.low}"),)
-    return prove(Eq(value, 0), {}), prove(Ge(slope, 0), {})
+    return (
+        _with_witness(prove(Eq(value, 0), {}), f"f jumps by {value} at z = {after.low}"),
+        _with_witness(prove(Ge(slope, 0), {}), f"f' jumps by {slope} at z = {after.low}"),
+    )
+
+
+def _with_witness(outcome: Outcome, witness: str) -> Outcome:
+    return replace(outcome, witness=witness) if outcome.refutes else outcome

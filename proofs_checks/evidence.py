@@ -92,7 +92,7 @@ class Evidence:
 
 
 def weakest(outcomes: list[Outcome] | tuple[Outcome, ...]) -> Outcome:
-    """The outcome that decides a conjunction: a refutation, else undecided, else the lowest grade."""
+    """The outcome that decides a conjunction: a refutation, else undecided, else the worst."""
     if not outcomes:
         raise ValueError("no checks, no verdict")
     order = {Status.REFUTED: 0, Status.UNDECIDED: 1, Status.SUPPORTED: 2}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import mpmath
+from mpmath.libmp import prec_to_dps
 from sympy import Expr, Float, Function, LambertW, Number, O, exp, log, oo
 from sympy.core.function import ArgumentIndexError
 
@@ -80,14 +81,17 @@ class RLambertW(Function):  # type: ignore[misc]
         return True if r.is_nonnegative and y.is_extended_nonnegative else None
 
     def _eval_evalf(self, prec: int) -> Expr | None:
-        r, y = (argument._eval_evalf(prec + 10) for argument in self.args)
-        if not (isinstance(r, Number) and isinstance(y, Number)):
+        # evalf, unlike _eval_evalf, works around cancellation in the arguments.
+        r, y = (argument.evalf(prec_to_dps(prec + 20)) for argument in self.args)
+        if not (isinstance(r, Number) and isinstance(y, Number) and r >= 0 and y >= 0):
+            return None
+        if not (r.is_finite and y.is_finite):
             return None
         with mpmath.workprec(prec + 20):
             root = _root(r._to_mpmath(prec + 20), y._to_mpmath(prec + 20))
         return Float._new(root._mpf_, prec)
 
-    def _eval_rewrite_as_LambertW(self, r: Expr, y: Expr, **kwargs: Any) -> Expr:
+    def _eval_rewrite_as_LambertW(self, r: Expr, y: Expr, **kwargs: Any) -> Expr:  # noqa: N802
         return LambertW(y) if r.is_zero else self
 
     def _eval_rewrite_as_log(self, r: Expr, y: Expr, **kwargs: Any) -> Expr:
@@ -95,8 +99,8 @@ class RLambertW(Function):  # type: ignore[misc]
         return log(y / self - r)
 
     def _eval_aseries(self, n: int, args0: Any, x: Expr, logx: Expr) -> Expr:
-        """For y -> oo: log y - log log y + log log y/log y; r enters below every such term."""
-        if args0[1] is not oo:
+        """For y -> oo, r bounded: log y - log log y + log log y/log y; r enters below each term."""
+        if args0[1] is not oo or not args0[0].is_finite:
             return super()._eval_aseries(n, args0, x, logx)
         outer = log(self.args[1])
         inner = log(outer)
@@ -110,6 +114,6 @@ def _root(r: mpmath.mpf, y: mpmath.mpf) -> mpmath.mpf:
         e = mpmath.exp(w)
         step = (w * (e + r) - y) / (e * (1 + w) + r)
         w -= step
-        if abs(step) <= abs(w) * mpmath.mpf(2) ** (-mpmath.mp.prec + 2):
+        if abs(step) <= abs(w) * mpmath.mpf(2) ** (-mpmath.mp.prec + 8):
             return w
     raise ArithmeticError(f"no convergence of the r-Lambert function at r = {r}, y = {y}")

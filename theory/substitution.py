@@ -80,11 +80,8 @@ def _vanishes_by_viete(expression: Expr, node: Expr) -> bool:
 
 def _vanishes_by_cardano(expression: Expr, first: Expr, second: Expr) -> bool:
     a, b = Dummy("A", positive=True), Dummy("B", positive=True)
-    cubes = expand(first.base * second.base)
-    product = _cube_root_of_polynomial(cubes)
-    # Two numbers are positive where their product and their sum are.
-    positive = cubes.is_positive and expand(first.base + second.base).is_positive
-    if product is None or not positive:
+    product = _cube_root_of_polynomial(expand(first.base * second.base))
+    if product is None or not _both_positive(first.base, second.base):
         return False
     left = expand(fraction(together(expression.subs({first: a, second: b})))[0])
     while True:
@@ -100,6 +97,24 @@ def _vanishes_by_cardano(expression: Expr, first: Expr, second: Expr) -> bool:
                 for (i, j), value in terms
             )
         )
+
+
+def _both_positive(first: Expr, second: Expr) -> bool:
+    """Two numbers are real where (a - b)^2 >= 0, and then positive where a + b and a b are."""
+    return all(map(_is_positive, ((first - second) ** 2, first + second, first * second)))
+
+
+def _is_positive(expression: Expr) -> bool:
+    """Whether a polynomial in one positive symbol has no root and a positive leading term."""
+    polynomial = expand(expression)
+    symbols = polynomial.free_symbols
+    if len(symbols) != 1 or not polynomial.is_polynomial(*symbols):
+        return bool(polynomial.is_positive)
+    (symbol,) = symbols
+    _, rest = Poly(polynomial, symbol).terms_gcd()
+    if not (symbol.is_positive and (rest.domain.is_QQ or rest.domain.is_ZZ)):
+        return False
+    return bool(rest.LC() > 0 and rest.count_roots(0) == 0)
 
 
 def _reduced_power(symbol: Symbol, cube: Expr, exponent: int) -> Expr:
