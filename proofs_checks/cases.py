@@ -55,7 +55,10 @@ def _pieces(node: Expr) -> Sequence[tuple[Expr, Basic]]:
     if isinstance(node, sign):
         return [(S.One, first > 0), (S.NegativeOne, first < 0), (S.Zero, S.true)]
     others = node.func(*rest)
-    return [(first, first >= others if isinstance(node, Max) else first <= others), (others, S.true)]
+    return [
+        (first, first >= others if isinstance(node, Max) else first <= others),
+        (others, S.true),
+    ]
 
 
 def prove_in_cases(

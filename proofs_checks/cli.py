@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +77,12 @@ def verify(claims: tuple[str, ...], more: tuple[str, ...], quick: bool, output: 
     ids = select(claims + more) if claims + more else None
     output.mkdir(parents=True, exist_ok=True)
     with _progress(len(ids) if ids is not None else None) as advance:
-        ledger = verify(ids, controls=not quick, on_entry=lambda entry: advance(entry.id))
+        ledger = verify(
+            ids,
+            controls=not quick,
+            workers=os.cpu_count() or 1,
+            on_entry=lambda entry: advance(entry.id),
+        )
     _out.print(_ledger_table(ledger))
     ledger.write(output / "ledger.json")
     _write_report(ledger, output / "report.html")
@@ -151,7 +157,7 @@ def show(claim: str) -> None:
     """One claim: its statement, derivation, evidence, witness and controls."""
     from .ledger import verify
 
-    for entry in verify([claim], workers=1):
+    for entry in verify([claim]):
         _print_entry(entry)
 
 

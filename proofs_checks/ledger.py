@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from importlib.resources import files
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def verify(
     claims: Sequence[str] | None = None,
     *,
     controls: bool = True,
-    workers: int | None = None,
+    workers: int = 1,
     on_entry: Callable[[Entry], None] | None = None,
 ) -> Ledger:
     """Derive, check and judge claims.
@@ -123,7 +124,8 @@ def verify(
     ----------
     claims : ids, or patterns such as ``"beck.*"``; None for every claim.
     controls : whether each claim's false variants are tried as well.
-    workers : processes; None for one per core, 1 for this process alone.
+    workers : processes. With more than one, the calling script needs the usual
+        ``if __name__ == "__main__"`` guard of :mod:`multiprocessing`.
     on_entry : called with each entry as it is finished.
 
     Returns
@@ -136,18 +138,18 @@ def verify(
 
     Examples
     --------
-    >>> [entry.verdict.value for entry in verify(["beck.ls-*"], workers=1)]
+    >>> [entry.verdict.value for entry in verify(["beck.ls-*"])]
     ['misprinted', 'holds', 'holds']
     """
     ids = select(claims) if claims is not None else tuple(claim.id for claim in all_claims())
-    count = min(workers if workers is not None else (os.cpu_count() or 1), len(ids))
+    count = min(workers, len(ids))
     work = partial(_judge_by_id, controls=controls)
     done: dict[str, Entry] = {}
     if count <= 1:
         for id in ids:
             done[id] = _announce(work(id), on_entry)
     else:
-        with ProcessPoolExecutor(count) as pool:
+        with ProcessPoolExecutor(count, mp_context=_processes()) as pool:
             futures = [pool.submit(work, id) for id in ids]
             try:
                 for future in as_completed(futures):
@@ -157,6 +159,15 @@ def verify(
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     return Ledger(tuple(done[id] for id in ids))
+
+
+def _processes() -> BaseContext:
+    """Processes that do not inherit the caller's threads, with the claims loaded once for all."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([f"{__package__}.claims.closed_forms"])
+    return context
 
 
 def _judge_by_id(id: str, *, controls: bool) -> Entry:

@@ -144,8 +144,8 @@ def _check_domain(relation: Relational, domain: Domain) -> None:
 
 def _prove_equality(relation: Eq, domain: Domain) -> Outcome:
     difference = relation.lhs - relation.rhs
-    for point in _rational_points(domain):
-        if sign_at(difference, point):
+    for point, value in _values(difference, domain):
+        if _sign_of(value):
             return _refuted(relation, tell(difference, point))
     if not is_identically_zero(difference):
         return Outcome.undecided("symbolic identity", f"no proof and no witness for {relation}")
@@ -192,8 +192,8 @@ def _condition_holds(condition: Relational, domain: Domain) -> bool:
     """By induction along the list of conditions, both sides are defined."""
     if isinstance(condition, Ne):
         difference = condition.lhs - condition.rhs
-        point = next(_rational_points(domain), {})
-        side = sign_at(difference, point) or 1
+        value = next((value for _, value in _values(difference, domain)), arb(1))
+        side = -1 if value < 0 else 1
         return _prove_positive(side * difference, domain, True, _MAX_BOXES_OF_A_CONDITION).supported
     positive, strict = condition.gts - condition.lts, isinstance(condition, (Gt, Lt))
     return _prove_positive(positive, domain, strict, _MAX_BOXES_OF_A_CONDITION).supported
@@ -256,6 +256,16 @@ def sign_at(expression: Expr, point: Mapping[Symbol, Rational]) -> int:
     return _sign_of(_value_at(ball_function(expression, *point), point))
 
 
+def _values(expression: Expr, domain: Domain) -> Iterator[tuple[dict[Symbol, Rational], arb]]:
+    """Points of the domain and the enclosures there; none for a function without enclosure."""
+    try:
+        function = ball_function(expression, *domain)
+    except TypeError:
+        return
+    for point in _rational_points(domain):
+        yield point, _value_at(function, point)
+
+
 def _value_at(function: BallFunction, point: Mapping[Symbol, Rational]) -> arb:
     for bits in (BITS, 4 * BITS):
         with precision(bits):
@@ -271,12 +281,7 @@ def _sign_of(value: arb) -> int:
 
 def find_witness(expression: Expr, domain: Domain, *, strict: bool) -> str | None:
     """A rational point of the domain at which ``expression`` is certified not to be positive."""
-    try:
-        function = ball_function(expression, *domain)
-    except TypeError:
-        return None
-    for point in _rational_points(domain):
-        value = _value_at(function, point)
+    for point, value in _values(expression, domain):
         vanishes = strict and value.is_finite() and value.contains(0)
         if value < 0 or (vanishes and simplify(expression.subs(point)) == 0):
             return tell(expression, point)

@@ -1,4 +1,4 @@
-"""Ball arithmetic over a whole domain: tails by an analytic bound, the compact rest by subdivision."""
+"""Ball arithmetic over a whole domain: an analytic bound on tails, subdivision of the rest."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def certify(expression: Expr, domain: Domain, max_boxes: int) -> Outcome:
 
     Examples
     --------
+    >>> from sympy import exp
     >>> z = Symbol("z", real=True)
     >>> certify(exp(z) - z, {z: Interval(-oo, oo)}, 100).grade.name
     'CERTIFIED'

@@ -1,0 +1,276 @@
+"""Separability through the origin, and what unregularised training does with it.
+
+Data x_i = (x_1i, sigma_n xi_i) with absorbed labels are separable iff some S has S^T x_i > 0 for all
+i; if not, and only then, some weights a_i >= 0, not all zero, have sum a_i x_i = 0 (Gordan).
+
+Of the 2^N labellings of N points in general position in d dimensions 2 sum_{k<d} binomial(N-1, k)
+are separable (Cover): a new point splits those of the old ones that a hyperplane through it and the
+origin can realise, which are the separable labellings in d - 1 dimensions, so that
+C(N+1, d) = C(N, d) + C(N, d-1), with C(1, d) = 2. For a random labelling, or noise of a symmetric
+density with any labels, the probability is P(B <= d - 1) with B binomial(N - 1, 1/2).
+
+What decides here is the noise alone, N vectors in d - 1 dimensions. At sigma_f = 0 the max-margin
+direction is e_1 iff the noise is not separable; as sigma_n grows the max-margin accuracy falls to
+1/2 iff the noise is separable.
+"""
+
+from __future__ import annotations
+
+from sympy import (
+    And,
+    Eq,
+    Expr,
+    Ge,
+    Gt,
+    Le,
+    Lt,
+    Matrix,
+    Ne,
+    Or,
+    Rational,
+    S,
+    Sum,
+    Symbol,
+    binomial,
+    combsimp,
+    exp,
+    log,
+)
+
+from .alignment import Lemma
+
+__all__ = [
+    "alternating_labels_certificate",
+    "binomial_variance",
+    "descent_lemmas",
+    "deviation_bound",
+    "fitting_lemmas",
+    "max_margin_lemmas",
+    "pascal_residual",
+    "saturation_lemmas",
+    "separable_fraction",
+    "separable_labellings",
+    "vanishing_signal_lemmas",
+    "weight_decay_lemmas",
+]
+
+N = Symbol("N", integer=True, positive=True)
+d = Symbol("d", integer=True, positive=True)
+excess = Symbol("delta", positive=True)
+"""|lambda - 1/2|."""
+
+_k = Symbol("k", integer=True, nonnegative=True)
+
+
+def separable_labellings(samples: Expr, features: Expr) -> Expr:
+    """The number of separable labellings of points in general position.
+
+    >>> separable_labellings(3, 2).doit(), separable_labellings(3, 3).doit()
+    (6, 8)
+    """
+    return 2 * Sum(binomial(samples - 1, _k), (_k, 0, features - 1))
+
+
+def separable_fraction(samples: int, features: int) -> Rational:
+    """The fraction of the 2^N labellings that is separable.
+
+    >>> separable_fraction(10, 5)
+    1/2
+    """
+    total = sum(binomial(samples - 1, k) for k in range(min(features, samples)))
+    return Rational(total, 2 ** (samples - 1))
+
+
+def pascal_residual() -> Expr:
+    """Cover's recursion term by term: C(N-1, k) + C(N-1, k-1) - C(N, k).
+
+    >>> pascal_residual()
+    0
+    """
+    before = binomial(N - 1, _k) + binomial(N - 1, _k - 1)
+    return combsimp((before - binomial(N, _k)) / binomial(N, _k))
+
+
+def binomial_variance(trials: Expr) -> Expr:
+    """The variance of binomial(n, 1/2): the second derivative of n log((1 + e^t)/2) at 0.
+
+    >>> binomial_variance(N)
+    N/4
+    """
+    t = Symbol("t", real=True)
+    return (trials * log((1 + exp(t)) / 2)).diff(t, 2).subs(t, 0)
+
+
+def deviation_bound(lost: int, *, above: bool) -> Expr:
+    """Chebyshev's bound on the fraction of the exceptional labellings at lambda = 1/2 +- delta.
+
+    With n = N - 1 trials and d - ``lost`` dimensions: above 1/2 the exception is B >= d - lost, at
+    the distance d - lost - n/2 from the mean; below, B <= d - lost - 1, at n/2 - d + lost + 1.
+
+    >>> deviation_bound(0, above=True)
+    (N - 1)/(4*(N*delta + 1/2)**2)
+    """
+    trials = N - 1
+    features = (Rational(1, 2) + (excess if above else -excess)) * N - lost
+    gap = features - trials / 2 if above else trials / 2 - features + 1
+    return binomial_variance(trials) / gap.expand() ** 2
+
+
+def alternating_labels_certificate(samples: int, features: int) -> tuple[Matrix, Matrix]:
+    """Points (1, t, ..., t^(d-1)) with labels (-1)^t absorbed, and a with sum a_i x_i = 0, N > d.
+
+    The positive a_i are binomial(N - 1, i): the (N-1)-th difference of t^k vanishes for k < N - 1.
+    No d of the points are dependent, so that they are in general position.
+
+    >>> X, a = alternating_labels_certificate(3, 2)
+    >>> list(a), list(X.T * a)
+    ([1, 2, 1], [0, 0])
+    """
+    X = Matrix(samples, features, lambda i, j: (-1) ** i * (i + 1) ** j)
+    return X, Matrix(samples, 1, lambda i, _: binomial(samples - 1, i))
+
+
+def max_margin_lemmas() -> tuple[Lemma, ...]:
+    """At sigma_f = 0, max margin (min ||S||, S^T x_i >= 1) is e_1/mu iff the noise is not separable.
+
+    m = mu^2 ||v||^2 for v with sigma_n v^T xi_i >= 1; S = (1 - t) e_1/mu + t v is feasible.
+    """
+    m, t = Symbol("m", positive=True), Symbol("t", real=True)
+    mu, first, off = Symbol("mu", positive=True), Symbol("S_1", real=True), Symbol("o", real=True)
+    return (
+        Lemma(
+            "noise separable by v: at t = 1/(1 + m), S is shorter than e_1/mu",
+            (Eq(t * (1 + m), 1),),
+            Lt((1 - t) ** 2 + t**2 * m, 1),
+        ),
+        Lemma(
+            "noise not separable, sum a_i xi_i = 0, sum a_i = 1: averaging the constraints gives "
+            "mu S_1 >= 1, so that no feasible S is shorter than e_1/mu, and none as short but it",
+            (Ge(mu * first, 1),),
+            And(
+                Ge(first**2 + off**2, 1 / mu**2),
+                Or(Gt(first**2 + off**2, 1 / mu**2), And(Eq(off, 0), Eq(mu * first, 1))),
+            ),
+        ),
+    )
+
+
+def fitting_lemmas() -> tuple[Lemma, ...]:
+    """At alpha = 0, sigma_f = 0 every gradient step keeps S off the signal if the noise is separable.
+
+    From zero S = sum a_i x_i with a_i > 0, as -l' > 0. With v^T xi_i >= kappa > 0, ||v|| = 1:
+    A = sum a_i, v^T S_perp = sigma_n M with M - kappa A = sum a_i (v^T xi_i - kappa) >= 0. So
+    ||S_perp||/S_1 >= sigma_n kappa/mu at every step, and the test accuracy of Gaussian data never
+    exceeds Phi(mu^2/(sigma_n^2 kappa)).
+    """
+    A, M, kappa, mu, sigma = (Symbol(s, positive=True) for s in ("A", "M", "kappa", "mu", "sigma"))
+    off = Symbol("o", nonnegative=True)
+    return (
+        Lemma(
+            "||S_perp|| >= sigma M and S_1 = mu A bound the ratio from below",
+            (Ge(M - kappa * A, 0), Ge(off, sigma * M)),
+            Ge(off / (mu * A), sigma * kappa / mu),
+        ),
+    )
+
+
+def descent_lemmas() -> tuple[Lemma, ...]:
+    """Gradient descent with eta <= 1/(smoothness) on a convex F: F(S_T) <= F(u) + ||u||^2/(2 eta T).
+
+    Summed over steps, with F falling at each. Comparators u = t e_1 have all logits t mu, so that at
+    alpha = 0 the loss comes below log(2)/N and every sample is fitted. At alpha > 0 the comparator
+    is the minimiser, which is e_1 z*/mu alone where [1 | Xi] has rank d. S_T is continuous in alpha
+    at each T, so that for alpha small enough it fits and is as far from the signal as at alpha = 0:
+    the delay diverges.
+    """
+    before, after, at_u = (Symbol(s, real=True) for s in ("F", "F_next", "F_u"))
+    slope = Symbol("p", real=True)
+    gradient, eta = Symbol("G", nonnegative=True), Symbol("eta", positive=True)
+    distance, next_distance = Symbol("D", real=True), Symbol("D_next", real=True)
+    return (
+        Lemma(
+            "2 eta (F(S_next) - F(u)) <= ||S - u||^2 - ||S_next - u||^2, where p = g^T (S - u)",
+            (
+                Le(after, before - eta * gradient / 2),
+                Le(before, at_u + slope),
+                Eq(next_distance, distance - 2 * eta * slope + eta**2 * gradient),
+            ),
+            Le(2 * eta * (after - at_u), distance - next_distance),
+        ),
+    )
+
+
+def vanishing_signal_lemmas() -> tuple[Lemma, ...]:
+    """Noise separable: S_1 sigma_n/||w|| stays bounded, so that max-margin accuracy falls to 1/2.
+
+    Max margin minimises S_1^2 + ||w||^2/sigma_n^2 subject to x_1i S_1 + xi_i^T w >= 1. Some v has
+    xi_i^T v >= 1 for all i; m = ||v||. For one sample, X = |x_1i| and b = ||xi_i||.
+    """
+    first, w = Symbol("S_1", nonnegative=True), Symbol("w", nonnegative=True)
+    m, X, b, sigma = (Symbol(s, positive=True) for s in ("m", "X", "b", "sigma"))
+    return (
+        Lemma(
+            "(0, v) is feasible, so that |S_1| <= m/sigma_n",
+            (Le(first**2 + w**2 / sigma**2, m**2 / sigma**2),),
+            Le(first * sigma, m),
+        ),
+        Lemma(
+            "once sigma_n >= 2 X m the signal covers at most half of the margin",
+            (Le(first * sigma, m), Ge(sigma, 2 * X * m)),
+            Le(X * first, Rational(1, 2)),
+        ),
+        Lemma(
+            "the noise covers the rest: ||w|| >= 1/(2 b)",
+            (Le(X * first, Rational(1, 2)), Ge(X * first + b * w, 1)),
+            Ge(b * w, Rational(1, 2)),
+        ),
+        Lemma(
+            "so S_1/||w|| <= 2 b m/sigma_n, and the accuracy is at most Phi(2 b m mu/sigma_n)",
+            (Le(first * sigma, m), Ge(b * w, Rational(1, 2))),
+            Le(first * sigma, 2 * b * m * w),
+        ),
+    )
+
+
+def saturation_lemmas() -> tuple[Lemma, ...]:
+    """Noise not separable: the max-margin (S_1, w) converges as sigma_n grows, with S_1 not to 0.
+
+    sum a_i xi_i = 0, a_i >= 0, sum a_i = 1, h = sum a_i x_1i: the constraints average to h S_1 >= 1.
+    (S_1, w) and (T_1, u) are optimal at sigma < tau. The smallest feasible |S_1| is attained, by
+    (t_1, w_t), as the feasible set is a polyhedron.
+    """
+    s, t, w, u, sigma, tau, c, v = (
+        Symbol(name, nonnegative=True) for name in ("s", "t", "w", "u", "p", "q", "c", "v")
+    )
+    h, first = Symbol("h", real=True), Symbol("S_1", real=True)
+    return (
+        Lemma("h S_1 >= 1 keeps S_1 from 0", (Ge(h * first, 1),), Ge((h * first) ** 2, 1)),
+        Lemma(
+            "p = 1/sigma^2 > q = 1/tau^2: with s = S_1^2, w = ||w||^2 and t, u at tau, "
+            "S_1^2 falls and ||w||^2 grows with sigma_n",
+            (Gt(sigma, tau), Le(s + w * sigma, t + u * sigma), Le(t + u * tau, s + w * tau)),
+            And(Ge(u, w), Le(t, s)),
+        ),
+        Lemma(
+            "||w||^2 is at most v = ||w_t||^2, as S_1^2 = s is at least c = t_1^2",
+            (Gt(sigma, 0), Ge(s, c), Le(s + w * sigma, c + v * sigma)),
+            Le(w, v),
+        ),
+    )
+
+
+def weight_decay_lemmas(*, decay: bool = True, noise_has_mean: bool = True) -> tuple[Lemma, ...]:
+    """sigma_f = 0: no weights e_1 s (s > 0) are stationary under weight decay.
+
+    All logits are mu s there, with one slope l' = l'(mu s); stationarity along the mean b of the
+    noise is l' ||b||^2 = 0, and along the signal N mu l' + gamma s = 0.
+    """
+    slope, s = Symbol("l_prime", real=True), Symbol("s", positive=True)
+    gamma, count = Symbol("gamma", nonnegative=True), Symbol("M", positive=True)
+    square = Symbol("B", nonnegative=True)
+    given: tuple[Expr, ...] = (Eq(slope * square, 0), Eq(count * slope + gamma * s, 0))
+    if decay:
+        given += (Gt(gamma, 0),)
+    if noise_has_mean:
+        given += (Ne(square, 0),)
+    return (Lemma("no stationary weights along the signal", given, S.false),)
