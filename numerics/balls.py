@@ -59,14 +59,14 @@ def _absolute(x: arb) -> arb:
     return arb(top / 2, top / 2)
 
 
-def _square(x: arb) -> arb:
-    return _absolute(x) * _absolute(x)
+def _even_power(x: arb, n: int) -> arb:
+    return hull(x.abs_lower() ** n, x.abs_upper() ** n)
 
 
 def _power(base: arb, exponent: Any) -> arb:
     if exponent.is_Integer:
         n = int(exponent)
-        positive = _square(base) ** (abs(n) // 2) if n % 2 == 0 else base ** abs(n)
+        positive = _even_power(base, abs(n)) if n % 2 == 0 else base ** abs(n)
         return 1 / positive if n < 0 else positive
     if exponent.q == 2:
         root = base.sqrt() ** abs(int(exponent.p))

@@ -21,7 +21,8 @@ def in_cases(statement: Basic) -> Basic:
     """The same statement without Abs, sign, Max, Min and Piecewise of real arguments.
 
     A relation that holds a piece function is the disjunction, over its pieces, of the piece's
-    condition and the relation with the piece put in.
+    condition and the relation with the piece put in. The arguments of piece functions have to be
+    defined everywhere: SymPy takes t >= 0 or t < 0 for true, also where t is not defined.
 
     Examples
     --------

@@ -78,7 +78,7 @@ def collapse(
     epochs: int = 4000,
     every: int = 20,
 ) -> Collapse:
-    """Gradient descent on the unconstrained feature model from small random weights and features."""
+    """Gradient descent on the unconstrained feature model from small random factors."""
     rng = np.random.default_rng(2402)
     count = classes * per_class
     w = 0.5 * rng.standard_normal((seeds, classes, features)) / np.sqrt(features)

@@ -61,7 +61,9 @@ def prove(relation: Relational, domain: Domain) -> Outcome:
 
     Parameters
     ----------
-    relation : Eq, Gt, Ge, Lt or Le between real expressions.
+    relation : Eq, Gt, Ge, Lt or Le between real expressions. Where SymPy decides it already when
+        it is built, that is taken for the answer; build it with ``evaluate=False`` to have shown
+        here that both sides are defined.
     domain : an interval, bounded or not, for each free symbol of the relation. It must lie within
         the sign that SymPy assumes of the symbol; an integer symbol takes the integers in it. In
         an equation a symbol without an interval takes all values that its sign admits.

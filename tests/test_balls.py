@@ -63,7 +63,7 @@ def _real_value(e: sp.Expr, a: sp.Rational, b: sp.Rational) -> mpmath.mpf | None
     return values[1] if abs(values[1] - values[0]) <= 1e-50 * (1 + abs(values[1])) else None
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=1000, deadline=None, derandomize=True)
 @given(_expressions(), _EIGHTHS, _EIGHTHS, _WIDTHS, _WIDTHS, _SHARES, _SHARES)
 def test_enclosure_contains_the_value_at_every_point_of_the_box(e, a, b, da, db, s, t):
     truth = _real_value(e, a + s * da, b + t * db)
@@ -92,11 +92,10 @@ def test_the_comparison_with_mpmath_can_fail():
         sp.Piecewise((x, x > 0)),
         sp.Piecewise((1 / x, x < 2), (0, True)),
     ],
-    ids=str,
 )
 def test_no_comparison_holds_where_the_expression_is_not_defined_on_the_whole_ball(e):
     value = ball_function(e, x)(AROUND_ZERO)
-    assert not (value > -100 or value < 100 or value >= -100 or value == 0)
+    assert not any((value > -100, value < 100, value >= -100, value == 0))
 
 
 def test_comparisons_hold_where_the_same_functions_are_defined():

@@ -11,7 +11,13 @@ r, y = Symbol("r", nonnegative=True), Symbol("y", positive=True)
 POINTS = [
     (r0, y0)
     for r0 in (Rational(0), Rational(1, 1000), Rational(1), Rational(7, 2), Rational(10) ** 6)
-    for y0 in (Rational(1, 10**30), Rational(1, 3), Rational(2), Rational(10) ** 4, Rational(10) ** 40)
+    for y0 in (
+        Rational(1, 10**30),
+        Rational(1, 3),
+        Rational(2),
+        Rational(10) ** 4,
+        Rational(10) ** 40,
+    )
 ]
 
 
@@ -31,7 +37,7 @@ def _root(r0, y0, digits):
         return mpmath.exp(low)
 
 
-@pytest.mark.parametrize(("r0", "y0"), POINTS, ids=str)
+@pytest.mark.parametrize(("r0", "y0"), POINTS)
 def test_evaluation_at_50_digits_is_the_root(r0, y0):
     value = RLambertW(r0, y0).evalf(50)
     root = _root(r0, y0, 50)
@@ -46,9 +52,9 @@ def test_every_asked_precision_is_delivered(digits):
     assert value._prec >= 3.3 * digits
     with mpmath.workdps(digits + 10):
         w = mpmath.mpf(value._mpf_)
-        assert abs(w * (mpmath.exp(w) + mpmath.mpf(1) / 3) - mpmath.mpf(5) / 7) < mpmath.mpf(10) ** (
-            1 - digits
-        )
+        assert abs(w * (mpmath.exp(w) + mpmath.mpf(1) / 3) - mpmath.mpf(5) / 7) < mpmath.mpf(
+            10
+        ) ** (1 - digits)
 
 
 def test_cancellation_in_the_argument_costs_no_digits():

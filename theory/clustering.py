@@ -190,7 +190,9 @@ def cone_derivation() -> Derivation:
         (
             Step("deviation of a rival with ratio r_2, scaled to the mean mu", m * r2, "start"),
             Step("as a fraction of the deviation mu r_1", (r2 / r1) * (m * r1)),
-            Step("r_2 < r_1: strictly smaller loss, by scaling at fixed mean", Lt(r2, r1), "implied"),
+            Step(
+                "r_2 < r_1: strictly smaller loss, by scaling at fixed mean", Lt(r2, r1), "implied"
+            ),
         ),
     )
 

@@ -6,7 +6,7 @@ as equal to their transposes. All data sets are exact: rationals or symbols.
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 
 from sympy import (
     Eq,
@@ -25,6 +25,7 @@ from sympy import (
     zeros,
 )
 
+from ..errors import ExpressionError, ShapeError
 from .derivations import Derivation, Step
 from .symbols import z
 
@@ -91,7 +92,10 @@ def in_moments(loss: Expr) -> Expr:
     """
     terms = loss.as_poly(z)
     if terms is None or terms.degree() > 2:
-        raise ValueError(f"expected a polynomial in z of degree at most two, got {loss}")
+        raise ExpressionError(
+            f"expected a polynomial in z of degree at most two, got {loss}; only such a loss is a "
+            "function of the mean and the variance of the logits"
+        )
     moments_of_z = (1, mean, deviation**2 + mean**2)
     return expand(sum(terms.nth(n) * m for n, m in enumerate(moments_of_z)))
 
@@ -190,35 +194,56 @@ def least_squares(samples: Matrix, targets: Matrix) -> Matrix:
 
 
 def hinge_minimiser(samples: Matrix, aim: Rational, slope: Rational) -> Matrix:
-    """The exact minimiser of sum (z_i - aim)^2 + slope max(0, -z_i), samples of full column rank.
+    """The exact minimiser of sum (z_i - aim)^2 + slope max(0, -z_i).
+
+    The samples are in general position: at least d of them, any d linearly independent.
 
     On each pattern of signs the loss is quadratic, with z_i = 0 for the samples at the kink and a
     multiplier there between 0 and slope. The loss is strictly convex in the weights: the one point
-    that meets the conditions of its own pattern is the minimiser.
+    that meets the conditions of its own pattern is the minimiser. Other weights than 0 have fewer
+    than d logits at the kink, so that 0 is the minimiser where no such pattern fits.
 
+    Raises
+    ------
+    ShapeError : the samples are fewer than d or not in general position, or the slope is negative.
+
+    Examples
+    --------
     >>> hinge_minimiser(Matrix([[1, 0], [0, 1]]), Rational(2), Rational(6)).T
     Matrix([[2, 2]])
     """
     width = samples.cols
+    picks = combinations(range(samples.rows), width)
+    if (
+        slope < 0
+        or samples.rows < width
+        or any(samples.extract(list(pick), list(range(width))).det() == 0 for pick in picks)
+    ):
+        raise ShapeError(
+            f"expected slope >= 0 and samples any {width} of which are linearly independent, got "
+            f"slope {slope} and {samples.tolist()}; remove dependent samples"
+        )
     for pattern in product((1, -1, 0), repeat=samples.rows):
         kinked = [i for i, sign in enumerate(pattern) if sign == 0]
         pull = Matrix([2 * aim + (slope if sign < 0 else 0) for sign in pattern])
         at_kink = samples.extract(kinked, list(range(width)))
         size = len(kinked)
+        if size >= width:
+            continue
         system = (2 * samples.T * samples).row_join(-at_kink.T)
         system = system.col_join(at_kink.row_join(zeros(size, size)))
-        if system.det() == 0:
-            continue
         solution = system.LUsolve((samples.T * pull).col_join(zeros(size, 1)))
         found, multipliers = solution[:width, :], solution[width:, :]
         logits = samples * Matrix(found)
         signs_agree = all(sign * logits[i] > 0 for i, sign in enumerate(pattern) if sign)
         if signs_agree and all(0 <= value <= slope for value in multipliers):
             return Matrix(found)
-    raise ValueError("no pattern of signs fits; expected samples of full column rank, slope >= 0")
+    return zeros(width, 1)
 
 
-def without_bias(share: Expr, means: tuple[Matrix, Matrix], covariances: tuple[Matrix, Matrix]) -> Matrix:
+def without_bias(
+    share: Expr, means: tuple[Matrix, Matrix], covariances: tuple[Matrix, Matrix]
+) -> Matrix:
     """Weights that minimise E (y S^T x - 1)^2 over two classes, the first of weight ``share``."""
     weights_of = (share, 1 - share)
     cross = weights_of[0] * means[0] - weights_of[1] * means[1]

@@ -5,14 +5,15 @@ Minimise over W (K x d), H (d x N) and b, N = K n, with K balanced classes,
     N^-1 sum CE(W h_i + b, (1 - delta) y_i + delta/K)
         + (lambda_W/2) ||W||^2 + (lambda_H/2) ||H||^2 + (lambda_b/2) ||b||^2.
 
-1. For W H = M the weight decay is at least tau ||M||_*, tau = sqrt(lambda_W lambda_H), with equality
-   at W = (lambda_H/lambda_W)^(1/4) U S^(1/2) R, H = (lambda_W/lambda_H)^(1/4) R^T S^(1/2) V^T
-   (M = U S V^T, R R^T = 1); that needs rank M <= d. What is left is convex in (M, b).
-2. Let G be the gradient of the cross-entropy at M. If ||G||_2 <= tau and <G, M> = -tau ||M||_*, then
-   M is a minimiser: loss(M') >= loss(M) + <G, M' - M> and tau ||M'||_* >= -<G, M'>.
-3. At M = g P (x) 1_n^T, P = I - J/K, the residuals p - y' are -(K - 1) e at the true class and e at
-   each other one, e = p_o - delta/K, so that G = -(K e/N) P (x) 1_n^T. Since P^2 = P has trace K - 1,
-   the singular values of P (x) 1_n^T are sqrt(n), K - 1 times: ||G||_2 = K e sqrt(n)/N.
+1. For W H = M the weight decay is at least tau ||M||_*, tau = sqrt(lambda_W lambda_H), with
+   equality at W = (lambda_H/lambda_W)^(1/4) U S^(1/2) R, H = (lambda_W/lambda_H)^(1/4) R^T S^(1/2)
+   V^T (M = U S V^T, R R^T = 1): ||M||_* = <U^T W, V^T H^T> <= ||W|| ||H||. The factors exist iff
+   rank M <= d. What is left is convex in (M, b).
+2. Let G be the gradient of the cross-entropy at M. If ||G||_2 <= tau and <G, M> = -tau ||M||_*,
+   then M is a minimiser: loss(M') >= loss(M) + <G, M' - M> and tau ||M'||_* >= -<G, M'>.
+3. At M = g P (x) 1_n^T, P = I - J/K, the residuals p - y' are -(K - 1) e at the true class and e
+   at each other one, e = p_o - delta/K, so that G = -(K e/N) P (x) 1_n^T. P^2 = P has the trace
+   K - 1, so the singular values of P (x) 1_n^T are sqrt(n), K - 1 times: ||G||_2 = K e sqrt(n)/N.
    So M is a minimiser iff K e sqrt(n)/N = tau (g > 0) or <= tau (g = 0).
 4. Any other minimiser has the same logits up to a shift of each sample, and by 2. its columns are
    orthogonal to 1 and its rows to 1_N (those spaces are the null spaces of G): it is M, and b is 0,
@@ -39,11 +40,13 @@ __all__ = [
     "features_scale",
     "gap_at_minimiser",
     "gradient_norm",
+    "growth_at_minimiser",
     "hessian_eigenpairs",
     "per_sample_loss",
     "regularised_condition_number",
     "samples",
     "scalar_objective",
+    "scalar_slope",
     "threshold_derivation",
     "total_strength",
     "weight_decay",
@@ -81,7 +84,7 @@ def decay_weights() -> Expr:
 
 def gap_at_minimiser() -> Expr:
     """g, the logit of the true class over the others: log(K/(c + delta) - K + 1)."""
-    return log(K / (decay_strength + delta) - K + 1)
+    return log(growth_at_minimiser())
 
 
 def weights_squared_norm(gap: Expr = _gap) -> Expr:
@@ -117,9 +120,19 @@ def scalar_objective(gap: Expr = _gap) -> Expr:
     return per_sample_loss(gap) + (K - 1) * decay_strength / K * gap
 
 
-def gradient_norm(gap: Expr) -> Expr:
+def scalar_slope(growth: Expr) -> Expr:
+    """The derivative of :func:`scalar_objective` in g, as a function of exp(g)."""
+    return (K - 1) * ((decay_strength + delta) / K - 1 / (growth + K - 1))
+
+
+def growth_at_minimiser() -> Expr:
+    """exp(g) at the minimiser: K/(c + delta) - K + 1."""
+    return K / (decay_strength + delta) - K + 1
+
+
+def gradient_norm(growth: Expr) -> Expr:
     """||G||_2 = K e sqrt(n)/N at g P (x) 1_n^T, e = 1/(exp(g) + K - 1) - delta/K."""
-    excess = 1 / (exp(gap) + K - 1) - delta / K
+    excess = 1 / (growth + K - 1) - delta / K
     return K * excess * sqrt(samples) / (K * samples)
 
 
@@ -132,9 +145,8 @@ def centring_relations() -> tuple[Expr, dict[tuple[Symbol, ...], Expr]]:
 def hessian_eigenpairs() -> tuple[tuple[Expr, Expr, tuple[Expr, Expr, Expr]], ...]:
     """(eigenvalue, multiplicity, vector) of diag(p) - p p^T, p_c = p at the true class.
 
-    A vector is given by its entry at the true class, at the first and at the second other class; the
-    first two kinds are constant on the others, of the third kind only these two entries differ from
-    zero.
+    A vector is given by its entry at the true class and at the first two other classes; the first
+    two kinds are constant on the others, of the third kind only these two entries are not zero.
     """
     other = (1 - _p) / (K - 1)
     return (
@@ -182,16 +194,15 @@ def calibration_gap(strength: Expr, accuracy: Expr) -> Expr:
 def threshold_derivation() -> Derivation:
     """From the scalar convex problem to the gap at the global minimiser."""
     strength = decay_strength + delta
-    slope = (K - 1) * (strength / K - 1 / (exp(_gap) + K - 1))
     return Derivation(
         "the gap at the global minimiser of the unconstrained feature model",
         (
             Step(
-                "cross-entropy plus tau times the nuclear norm, on g P (x) 1^T: its derivative in g",
+                "the derivative in g of cross-entropy plus tau times the nuclear norm",
                 Eq(scalar_objective().diff(_gap), 0, evaluate=False),
                 "start",
             ),
-            Step("collected", Eq(slope, 0, evaluate=False)),
+            Step("collected", Eq(scalar_slope(exp(_gap)), 0, evaluate=False)),
             Step(
                 "divided by -(K - 1)",
                 Eq(1 / (exp(_gap) + K - 1), strength / K, evaluate=False),
@@ -200,4 +211,3 @@ def threshold_derivation() -> Derivation:
             Step("solved for g", Eq(_gap, gap_at_minimiser(), evaluate=False), "implied"),
         ),
     )
-

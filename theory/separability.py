@@ -1,7 +1,7 @@
 """Separability through the origin, and what unregularised training does with it.
 
-Data x_i = (x_1i, sigma_n xi_i) with absorbed labels are separable iff some S has S^T x_i > 0 for all
-i; if not, and only then, some weights a_i >= 0, not all zero, have sum a_i x_i = 0 (Gordan).
+Data x_i = (x_1i, sigma_n xi_i) with absorbed labels are separable iff some S has S^T x_i > 0 for
+all i; if not, and only then, some weights a_i >= 0, not all zero, have sum a_i x_i = 0 (Gordan).
 
 Of the 2^N labellings of N points in general position in d dimensions 2 sum_{k<d} binomial(N-1, k)
 are separable (Cover): a new point splits those of the old ones that a hyperplane through it and the
@@ -17,6 +17,7 @@ direction is e_1 iff the noise is not separable; as sigma_n grows the max-margin
 from __future__ import annotations
 
 from sympy import (
+    Add,
     And,
     Eq,
     Expr,
@@ -36,16 +37,21 @@ from sympy import (
     exp,
     log,
 )
+from sympy.core.relational import Relational
 
 from .alignment import Lemma
+from .signal_noise import sigma_n
+from .symbols import z
 
 __all__ = [
     "alternating_labels_certificate",
     "binomial_variance",
+    "decayed_noise_weight",
     "descent_lemmas",
     "deviation_bound",
     "fitting_lemmas",
     "max_margin_lemmas",
+    "noise_weight_is_confined",
     "pascal_residual",
     "saturation_lemmas",
     "separable_fraction",
@@ -108,7 +114,7 @@ def deviation_bound(lost: int, *, above: bool) -> Expr:
     the distance d - lost - n/2 from the mean; below, B <= d - lost - 1, at n/2 - d + lost + 1.
 
     >>> deviation_bound(0, above=True)
-    (N - 1)/(4*(N*delta + 1/2)**2)
+    (N/4 - 1/4)/(N*delta + 1/2)**2
     """
     trials = N - 1
     features = (Rational(1, 2) + (excess if above else -excess)) * N - lost
@@ -131,7 +137,7 @@ def alternating_labels_certificate(samples: int, features: int) -> tuple[Matrix,
 
 
 def max_margin_lemmas() -> tuple[Lemma, ...]:
-    """At sigma_f = 0, max margin (min ||S||, S^T x_i >= 1) is e_1/mu iff the noise is not separable.
+    """sigma_f = 0: max margin (min ||S||, S^T x_i >= 1) is e_1/mu iff the noise is not separable.
 
     m = mu^2 ||v||^2 for v with sigma_n v^T xi_i >= 1; S = (1 - t) e_1/mu + t v is feasible.
     """
@@ -156,7 +162,7 @@ def max_margin_lemmas() -> tuple[Lemma, ...]:
 
 
 def fitting_lemmas() -> tuple[Lemma, ...]:
-    """At alpha = 0, sigma_f = 0 every gradient step keeps S off the signal if the noise is separable.
+    """alpha = sigma_f = 0: gradient descent stays off the signal if the noise is separable.
 
     From zero S = sum a_i x_i with a_i > 0, as -l' > 0. With v^T xi_i >= kappa > 0, ||v|| = 1:
     A = sum a_i, v^T S_perp = sigma_n M with M - kappa A = sum a_i (v^T xi_i - kappa) >= 0. So
@@ -174,14 +180,28 @@ def fitting_lemmas() -> tuple[Lemma, ...]:
     )
 
 
-def descent_lemmas() -> tuple[Lemma, ...]:
-    """Gradient descent with eta <= 1/(smoothness) on a convex F: F(S_T) <= F(u) + ||u||^2/(2 eta T).
+def noise_weight_is_confined(noise: Matrix) -> tuple[Relational, Relational]:
+    """d = 2, alpha = sigma_f = 0: at w = 1 and w = -1, for any S_1 = z >= 0, descent steps inwards.
 
-    Summed over steps, with F falling at each. Comparators u = t e_1 have all logits t mu, so that at
-    alpha = 0 the loss comes below log(2)/N and every sample is fitted. At alpha > 0 the comparator
-    is the minimiser, which is e_1 z*/mu alone where [1 | Xi] has rank d. S_T is continuous in alpha
-    at each T, so that for alpha small enough it fits and is as far from the signal as at alpha = 0:
-    the delay diverges.
+    The step is sum xi_i sigmoid(-z - xi_i w), which decreases in w at a rate of at most
+    sum xi_i^2/4. So a step size below 4/sum xi_i^2 keeps |w| <= 1, while S_1 grows by
+    sum sigmoid(-z - xi_i w) > 0, without end.
+
+    >>> noise_weight_is_confined(Matrix([1, -1]))[0]
+    1/(exp(z + 1) + 1) - 1/(exp(z - 1) + 1) < 0
+    """
+    at_plus, at_minus = (Add(*(xi / (1 + exp(z + xi * w)) for xi in noise)) for w in (1, -1))
+    return Lt(at_plus, 0), Gt(at_minus, 0)
+
+
+def descent_lemmas() -> tuple[Lemma, ...]:
+    """Gradient descent, eta <= 1/smoothness, convex F: F(S_T) <= F(u) + ||u||^2/(2 eta T).
+
+    Summed over steps, with F falling at each. Comparators u = t e_1 have all logits t mu, so that
+    at alpha = 0 the loss comes below log(2)/N and every sample is fitted. At alpha > 0 the
+    comparator is the minimiser, which is e_1 z*/mu alone where [1 | Xi] has rank d. S_T is
+    continuous in alpha at each T, so that for alpha small enough it fits and is as far from the
+    signal as at alpha = 0: the delay diverges.
     """
     before, after, at_u = (Symbol(s, real=True) for s in ("F", "F_next", "F_u"))
     slope = Symbol("p", real=True)
@@ -235,7 +255,7 @@ def vanishing_signal_lemmas() -> tuple[Lemma, ...]:
 def saturation_lemmas() -> tuple[Lemma, ...]:
     """Noise not separable: the max-margin (S_1, w) converges as sigma_n grows, with S_1 not to 0.
 
-    sum a_i xi_i = 0, a_i >= 0, sum a_i = 1, h = sum a_i x_1i: the constraints average to h S_1 >= 1.
+    With sum a_i xi_i = 0, a_i >= 0, sum a_i = 1 and h = sum a_i x_1i they average to h S_1 >= 1.
     (S_1, w) and (T_1, u) are optimal at sigma < tau. The smallest feasible |S_1| is attained, by
     (t_1, w_t), as the feasible set is a polyhedron.
     """
@@ -257,6 +277,21 @@ def saturation_lemmas() -> tuple[Lemma, ...]:
             Le(w, v),
         ),
     )
+
+
+def decayed_noise_weight(power: int) -> Expr:
+    """||w|| under weight decay (gamma/2)(S_1^2 + ||w||^2/sigma_n^power), w = S_perp at sigma_n = 1.
+
+    Stationarity is gamma w = sigma_n^power sum a_i xi_i with a_i = -l'(z_i); B is the norm of the
+    sum. The a_i are at most one, so that at power 2 w -> 0 as sigma_n -> 0, while S_1 tends to the
+    weight of the signal alone, which is not zero. The accuracy would be constant only if w were
+    zero for every sigma_n, and with it the sum of a_i xi_i at those S_1.
+
+    >>> decayed_noise_weight(2)
+    B*sigma_n**2/gamma
+    """
+    gamma, pull = Symbol("gamma", positive=True), Symbol("B", positive=True)
+    return pull * sigma_n**power / gamma
 
 
 def weight_decay_lemmas(*, decay: bool = True, noise_has_mean: bool = True) -> tuple[Lemma, ...]:

@@ -20,7 +20,6 @@ from sympy import (
     MatrixExpr,
     MatrixSymbol,
     OneMatrix,
-    Rational,
     Symbol,
     cosh,
     erf,

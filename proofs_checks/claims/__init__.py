@@ -13,9 +13,29 @@ __all__ = ["all_claims", "find_claim"]
 @cache
 def all_claims() -> tuple[Claim, ...]:
     """The claims in the order of the ledger."""
-    from . import alignment, closed_forms, label_smoothing, multiclass, penalties, targets
+    from . import (
+        alignment,
+        closed_forms,
+        dropout,
+        label_smoothing,
+        multiclass,
+        penalties,
+        sparsity,
+        targets,
+        weights,
+    )
 
-    modules = (label_smoothing, penalties, targets, multiclass, closed_forms, alignment)
+    modules = (
+        label_smoothing,
+        penalties,
+        targets,
+        multiclass,
+        closed_forms,
+        alignment,
+        weights,
+        sparsity,
+        dropout,
+    )
     return tuple(claim for module in modules for claim in module.CLAIMS)
 
 

@@ -12,17 +12,21 @@ from sympy import (
     Expr,
     Ge,
     Gt,
+    Le,
+    Lt,
     Max,
     Ne,
     Piecewise,
     S,
+    Symbol,
     sign,
+    simplify,
 )
 from sympy.logic.boolalg import And, Or
 
 from ...theory import sparsity as theory
 from ...theory.sparsity import first, line, mixture, offset, point, second, solution, threshold
-from ...theory.weights import PENALTIES, slope, step_size, strength, weight
+from ...theory.weights import PENALTIES, l1_step, l2_step, slope, step_size, strength, weight
 from ..cases import prove_in_cases
 from ..checks import all_of
 from ..claim import Check, Claim, Correction, Repair, Variant
@@ -45,17 +49,21 @@ class _Prox(NamedTuple):
     kept: Basic
 
 
+_value = Symbol("m", real=True)
+"""The value of the map, as a symbol, so that its cases and those of the penalty do not multiply."""
+
+
 def _minimises(penalty: Expr) -> Check:
-    """The map is a global minimiser for every v and t > 0, and the only one exactly where stated."""
+    """The map is a global minimiser for every v and t > 0, and the only one where stated."""
     objective = theory.proximal_objective(penalty)
 
     def check(content: _Prox) -> Outcome:
-        least = objective.subs(weight, content.map)
-        other = Ne(weight, content.map)
+        least = objective.subs(weight, _value)
+        given = [Eq(_value, content.map)]
         return all_of(
             (
-                prove_in_cases([], Ge(objective, least)),
-                prove_in_cases([other, content.unique], Gt(objective, least)),
+                prove_in_cases(given, Ge(objective, least)),
+                prove_in_cases([*given, Ne(weight, _value), content.unique], Gt(objective, least)),
                 *_ties(objective, content),
             )
         )
@@ -67,14 +75,13 @@ def _ties(objective: Expr, content: _Prox) -> tuple[Outcome, ...]:
     """Where the minimiser is not said to be unique, v and 0 are two of the same value."""
     if content.unique == S.true:
         return ()
-    tie = [~content.unique, point > 0]
     equal = Eq(objective.subs(weight, 0), objective.subs(weight, point))
-    return (prove_in_cases(tie, equal),)
+    return (prove_in_cases([~content.unique], equal),)
 
 
 def _step_keeps(content: _Prox) -> Outcome:
-    step = theory.proximal_step(content.map)
-    return prove_in_cases([], Equivalent(content.kept, Eq(step, weight)))
+    given = [Eq(_value, theory.proximal_step(content.map))]
+    return prove_in_cases(given, Equivalent(content.kept, Eq(_value, weight)))
 
 
 def _proximal_claim(name: str, text: str, content: _Prox, controls: tuple[Variant, ...]) -> Claim:
@@ -95,8 +102,9 @@ _LASSO = Or(
     And(Eq(weight, 0), Abs(slope) <= strength),
 )
 _RIDGE = Eq(slope, -2 * strength * weight)
+_ZERO_IS_KEPT = And(Eq(weight, 0), step_size * slope**2 <= 2 * strength)
 _SUBSET = Or(
-    And(Eq(weight, 0), step_size * slope**2 <= 2 * strength),
+    _ZERO_IS_KEPT,
     And(Eq(slope, 0), weight**2 > 2 * step_size * strength),
 )
 _SOFT, _SHRINK, _HARD = theory.soft_threshold(), theory.shrinkage(), theory.hard_threshold()
@@ -104,8 +112,8 @@ _NO_TIE = Ne(point**2, 2 * threshold)
 
 _PROX_L1 = _proximal_claim(
     "l1",
-    "$\\arg\\min_w (w - v)^2/2 + t|w| = \\mathrm{sign}(v) \\max(|v| - t, 0)$, uniquely. The proximal "
-    "step keeps $w$ if and only if $0 \\in J'(w) + \\lambda \\partial|w|$.",
+    "$\\arg\\min_w (w - v)^2/2 + t|w| = \\mathrm{sign}(v) \\max(|v| - t, 0)$, uniquely. The "
+    "proximal step keeps $w$ if and only if $0 \\in J'(w) + \\lambda \\partial|w|$.",
     _Prox(_SOFT, S.true, _LASSO),
     (
         Variant("threshold t/2", _Prox(_SOFT.subs(threshold, threshold / 2), S.true, _LASSO)),
@@ -151,12 +159,54 @@ _PROX_L0 = _proximal_claim(
         ),
         Variant("the soft threshold", _Prox(_SOFT, _NO_TIE, _SUBSET)),
         Variant(
-            "keeps every w with J' = 0",
-            _Prox(
-                _HARD,
-                _NO_TIE,
-                Or(Eq(slope, 0), And(Eq(weight, 0), step_size * slope**2 <= 2 * strength)),
-            ),
+            "keeps every w with J' = 0", _Prox(_HARD, _NO_TIE, Or(Eq(slope, 0), _ZERO_IS_KEPT))
+        ),
+    ),
+)
+
+
+# Does a step that crosses zero stop there?
+
+
+def _crossing_zero_stops_there(update: Expr) -> Outcome:
+    """The step of J keeps the sign of w, the L1 part would change it: the new weight is zero."""
+    crosses = [Gt(weight * (weight - step_size * slope), 0), Lt(weight * l1_step(), 0)]
+    return prove_in_cases(crosses, Eq(update, 0))
+
+
+def _zero_is_kept(update: Expr) -> Outcome:
+    """Sparsity lasts: at w = 0 the update stays exactly if zero minimises g w + lambda |w|."""
+    given = [Eq(weight, 0)]
+    return prove_in_cases(given, Equivalent(Le(Abs(slope), strength), Eq(update, 0)))
+
+
+_L1_ZERO = Claim(
+    id="primer.l1-zero",
+    printed=Variant(
+        "With that update, a step that would cross zero sets the weight to exactly zero, hence "
+        "sparsity.",
+        l1_step(),
+    ),
+    source=_PRIMER,
+    hypotheses=("alpha > 0", "lambda > 0"),
+    checks=(_crossing_zero_stops_there, _zero_is_kept),
+    correction=Correction(
+        Repair.FORMULA,
+        Variant(
+            "With that update a step that crosses zero lands on the other side. With the proximal "
+            "step $v = w - \\alpha\\, \\partial J/\\partial w$, $w \\leftarrow \\mathrm{sign}(v) "
+            "\\max(|v| - \\alpha\\lambda, 0)$ it sets the weight to exactly zero, where it stays "
+            "as long as $|\\partial J/\\partial w| \\leq \\lambda$: hence sparsity.",
+            theory.proximal_step(_SOFT),
+        ),
+    ),
+    controls=(
+        Variant("the L2 update", l2_step()),
+        Variant("the proximal step of L2", theory.proximal_step(_SHRINK)),
+        Variant("half the threshold", theory.proximal_step(_SOFT.subs(threshold, threshold / 2))),
+        Variant(
+            "the step cut at zero, from either side alone",
+            Piecewise((S.Zero, weight * l1_step() < 0), (l1_step(), True)),
         ),
     ),
 )
@@ -253,9 +303,10 @@ _A_LINE = Or(Ne(line[0], 0), Ne(line[1], 0))
 
 def _the_l1_solution_is_sparse(content: _Line) -> Outcome:
     """Every w on the line with ||w||_1 <= |c|/max |a_i|, which is its distance, is on an axis."""
-    norm = Abs(solution[0]) + Abs(solution[1])
+    norm = Symbol("n", real=True)
     shortest = [Abs(a) * norm <= Abs(offset) for a in line]
-    given = [_A_LINE, *content.hypotheses, _ON_THE_LINE, *shortest]
+    length = Eq(norm, Abs(solution[0]) + Abs(solution[1]))
+    given = [_A_LINE, *content.hypotheses, _ON_THE_LINE, length, *shortest]
     return prove_in_cases(given, Eq(solution[0] * solution[1], 0))
 
 
@@ -263,7 +314,7 @@ def _the_l2_solution_is_not_sparse(content: _Line) -> Outcome:
     """The projection of the origin is the only nearest point, and is on no axis."""
     nearest = theory.least_square_norm()
     other = Or(*(Ne(w, m) for w, m in zip(solution, nearest, strict=True)))
-    length, least = (sum(x**2 for x in w) for w in (solution, nearest))
+    length, least = (simplify(sum(x**2 for x in w)) for w in (solution, nearest))
     given = [_A_LINE, *content.hypotheses]
     return all_of(
         (
@@ -289,9 +340,9 @@ _GEOMETRY = Claim(
     correction=Correction(
         Repair.HYPOTHESIS,
         Variant(
-            "On a line $a_1 w_1 + a_2 w_2 = c$, $c \\neq 0$, with $|a_1| \\neq |a_2|$ (not parallel to "
-            "an edge of the diamond) and $a_1 a_2 \\neq 0$ (not parallel to an axis), the L1 solution "
-            "is sparse and the L2 solution is not.",
+            "On a line $a_1 w_1 + a_2 w_2 = c$, $c \\neq 0$, with $|a_1| \\neq |a_2|$ (not "
+            "parallel to an edge of the diamond) and $a_1 a_2 \\neq 0$ (not parallel to an axis), "
+            "the L1 solution is sparse and the L2 solution is not.",
             _Line((_OFF_ORIGIN, _UNEVEN, _OBLIQUE)),
         ),
     ),
@@ -304,4 +355,4 @@ _GEOMETRY = Claim(
 )
 
 
-CLAIMS = (_PROX_L1, _PROX_L2, _PROX_L0, _CONVEX, _COUNTING, _GEOMETRY)
+CLAIMS = (_PROX_L1, _PROX_L2, _PROX_L0, _L1_ZERO, _CONVEX, _COUNTING, _GEOMETRY)

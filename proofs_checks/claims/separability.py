@@ -1,0 +1,190 @@
+"""Claims: the interpolation threshold and delayed generalisation (Beck et al. sec. 5)."""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Literal, NamedTuple
+
+from sympy import Gt, Interval, Matrix, Rational, Symbol, binomial, exp, ones, oo, summation
+
+from ...theory import separability as theory
+from ...theory.signal_noise import least_norm_weights
+from ...theory.symbols import z
+from ..checks import all_of
+from ..claim import Claim, Correction, Repair, Variant
+from ..evidence import Grade, Outcome
+from ..prover import prove
+from ..separation import (
+    EXACT,
+    HALF,
+    is_separable,
+    lemmas_hold,
+    random_labels_turn_separable_at,
+    rows,
+)
+
+__all__ = ["CLAIMS"]
+
+# The interpolation threshold.
+
+
+class _Threshold(NamedTuple):
+    """Above this d/N the labellings named are separable; below it, max margin is along e_1."""
+
+    aspect_ratio: Rational
+    labellings: Literal["every", "almost every"]
+
+
+def _labellings_are_separable_above(claim: _Threshold) -> Outcome:
+    if claim.labellings == "almost every":
+        return random_labels_turn_separable_at(claim.aspect_ratio, lost=0)
+    k, n = Symbol("k", integer=True, nonnegative=True), Symbol("n", integer=True, nonnegative=True)
+    if claim.aspect_ratio >= 1:
+        total = summation(binomial(n, k), (k, 0, n))
+        if total == 2**n:
+            return Outcome.proved("Cover's count", "2 sum_{k < N} binomial(N-1, k) = 2^N at d >= N")
+        return Outcome.undecided("Cover's count", f"sum of binomials is {total}")
+    samples = floor(1 / (1 - claim.aspect_ratio)) + 1
+    X, a = theory.alternating_labels_certificate(samples, samples - 1)
+    certified = X.T * a == Matrix.zeros(samples - 1, 1) and min(a) > 0
+    if not certified or is_separable(X):
+        return Outcome.undecided(EXACT, f"{rows(X)} not shown to be inseparable")
+    count = theory.separable_labellings(samples, samples - 1).doit()
+    return Outcome.refuted(
+        EXACT,
+        "a positive combination of the points vanishes",
+        f"N = {samples}, d = {samples - 1}: labels absorbed {rows(X)}, in general position, with "
+        f"weights {tuple(a)} sum to 0; {count} of {2**samples} labellings are separable",
+    )
+
+
+def _max_margin_is_the_signal_below(claim: _Threshold) -> Outcome:
+    """sigma_f = 0: below the threshold the max-margin direction is e_1, above it is not."""
+    if claim.labellings == "almost every":
+        turn = random_labels_turn_separable_at(claim.aspect_ratio, lost=1)
+        return all_of((turn, lemmas_hold(theory.max_margin_lemmas())))
+    samples = floor(2 / claim.aspect_ratio) + 1
+    X = Matrix(samples, 2, lambda i, j: 1 if j == 0 else i + 1)
+    shorter = Matrix([HALF, HALF])
+    if min(X * shorter) < 1:
+        return Outcome.undecided(EXACT, f"{tuple(shorter)} does not separate {rows(X)}")
+    return Outcome.refuted(
+        EXACT,
+        "a shorter S than e_1 has the margin 1",
+        f"N = {samples}, d = 2, rows (1, 1), ..., (1, {samples}): S = (1/2, 1/2) has all logits "
+        f">= 1 and ||S||^2 = {shorter.dot(shorter)}, while e_1 has 1",
+    )
+
+
+_THRESHOLD_0 = Claim(
+    id="beck.threshold-0",
+    printed=Variant(
+        "Without regularisation the interpolation threshold is $\\lambda_c = 1/2$: for "
+        "$\\lambda > 1/2$, points in general position are linearly separable regardless of their "
+        "labels. With $\\sigma_f = 0$ the unregularised solution generalises perfectly below it "
+        "and overfits above it.",
+        _Threshold(HALF, "every"),
+    ),
+    source="Beck et al. 2026, sec. 5.1",
+    hypotheses=("no bias", "the unregularised solution has the max-margin direction"),
+    checks=(_labellings_are_separable_above, _max_margin_is_the_signal_below),
+    correction=Correction(
+        Repair.FORMULA,
+        Variant(
+            "Of the $2^N$ labellings of $N$ points in general position "
+            "$2\\sum_{k<d} \\binom{N-1}{k}$ are separable: all only for $\\lambda \\geq 1$, a "
+            "fraction tending to 1 for $\\lambda > 1/2$ and to 0 for $\\lambda < 1/2$. With "
+            "$\\sigma_f = 0$ the data are separable at every $\\lambda$; max margin generalises "
+            "perfectly iff the noise vectors are not separable, which for noise of a symmetric "
+            "density has a probability tending to 1 below 1/2 and to 0 above it.",
+            _Threshold(HALF, "almost every"),
+        ),
+    ),
+    controls=(
+        Variant("every labelling above 2/3", _Threshold(Rational(2, 3), "every")),
+        Variant("every labelling above 1", _Threshold(Rational(1), "every")),
+        Variant("almost every labelling above 1/3", _Threshold(Rational(1, 3), "almost every")),
+        Variant("almost every labelling from 2/3 on", _Threshold(Rational(2, 3), "almost every")),
+    ),
+)
+
+
+# Delayed generalisation.
+
+_LAMBDA, _NOISE, _ALPHA = "1/2 < lambda < 1", "noise separable", "alpha > 0"
+_NOISES = (
+    Matrix([[1, 0], [2, 1], [1, 3], [1, -1]]),
+    Matrix([2, -2, 1]),
+    Matrix([[1, 0], [2, 1]]),
+)
+
+
+def _groks(hypotheses: frozenset[str]) -> Outcome:
+    """sigma_f = 0, mu_f = sigma_n = 1, gradient descent from zero."""
+    for noise in _NOISES:
+        X = ones(noise.rows, 1).row_join(noise)
+        aspect_ratio, separable = Rational(X.cols, X.rows), is_separable(noise)
+        if _LAMBDA in hypotheses and not HALF < aspect_ratio < 1:
+            continue
+        if _NOISE in hypotheses and not separable:
+            continue
+        failure = _how_grokking_fails(X, separable, _ALPHA in hypotheses)
+        if failure:
+            return Outcome.refuted(
+                EXACT, "no delayed generalisation", f"rows {rows(X)}: {failure}", Grade.CERTIFIED
+            )
+    if not hypotheses >= {_LAMBDA, _NOISE, _ALPHA}:
+        return Outcome.undecided(EXACT, "neither proved nor refuted")
+    slope = prove(Gt(1 / (1 + exp(z)), 0), {z: Interval(-oo, oo)})
+    return all_of((slope, lemmas_hold((*theory.fitting_lemmas(), *theory.descent_lemmas()))))
+
+
+def _how_grokking_fails(X: Matrix, separable: bool, regularised: bool) -> str | None:
+    if not separable and X.cols == 2:
+        ends = theory.noise_weight_is_confined(X[:, 1])
+        if all(prove(end, {z: Interval(0, oo)}).supported for end in ends):
+            return (
+                "at alpha = 0 the noise weight stays within [-1, 1] while S_1 grows without end: the "
+                "accuracy tends to 1 there, so that the delay does not diverge"
+            )
+    if separable and not regularised:
+        return "at alpha = 0 the noise weights stay a fixed fraction of S_1: no generalisation"
+    limit_point = least_norm_weights(X)
+    if any(limit_point[1:]):
+        return f"descent ends at S = z* {tuple(limit_point)}: no generalisation"
+    return None
+
+
+_GROKKING = Claim(
+    id="beck.grokking",
+    printed=Variant(
+        "For $1/2 < \\lambda < 1$, $\\sigma_f = 0$ and small $\\alpha$, gradient descent first "
+        "overfits, then generalises; the delay diverges as $\\alpha \\to 0$.",
+        frozenset({_LAMBDA, _ALPHA}),
+    ),
+    source="Beck et al. 2026, sec. 5.2",
+    hypotheses=(
+        "gradient descent from zero with step at most 1/smoothness",
+        "f convex, smooth, not constant",
+        "noise in general position (Gaussian: almost surely)",
+    ),
+    checks=(_groks,),
+    correction=Correction(
+        Repair.HYPOTHESIS,
+        Variant(
+            "For $1/2 < \\lambda < 1$, $\\sigma_f = 0$, $\\alpha > 0$ and noise vectors that are "
+            "separable with margin $\\kappa$ (Gaussian noise: with a probability tending to 1), "
+            "gradient descent at $\\alpha = 0$ fits all samples while its accuracy never exceeds "
+            "$\\Phi(\\mu_f^2/(\\sigma_n^2 \\kappa))$; for small enough $\\alpha > 0$ it does so, "
+            "within any tolerance, up to any given time, and then tends to $z^* e_1/\\mu_f$.",
+            frozenset({_LAMBDA, _ALPHA, _NOISE}),
+        ),
+    ),
+    controls=(
+        Variant("alpha = 0 allowed", frozenset({_LAMBDA, _NOISE})),
+        Variant("lambda > 1 allowed", frozenset({_NOISE, _ALPHA})),
+        Variant("noise not separable, any lambda", frozenset({_ALPHA})),
+    ),
+)
+
+CLAIMS = (_THRESHOLD_0, _GROKKING)

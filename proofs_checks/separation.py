@@ -1,0 +1,87 @@
+"""Checks on exact data: is it separable, and how many labellings are?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sympy import Gt, Matrix, Rational, S, Symbol, limit, oo
+
+from ..theory import separability as theory
+from ..theory.alignment import Lemma
+from ..theory.signal_noise import equivariance
+from .checks import all_of
+from .evidence import Outcome
+from .smt import prove_implication
+
+__all__ = [
+    "EXACT",
+    "HALF",
+    "is_separable",
+    "lemmas_hold",
+    "logits_are_equivariant",
+    "random_labels_turn_separable_at",
+    "rows",
+]
+
+EXACT = "exact rational data"
+HALF = Rational(1, 2)
+
+
+def lemmas_hold(lemmas: Iterable[Lemma]) -> Outcome:
+    """Every lemma is valid in real arithmetic."""
+    return all_of(prove_implication(lemma.hypotheses, lemma.conclusion) for lemma in lemmas)
+
+
+def is_separable(vectors: Matrix) -> bool:
+    """Whether some S has S^T x > 0 for every row x, decided by z3 over the reals.
+
+    >>> is_separable(Matrix([[1, 0], [-1, 1]])), is_separable(Matrix([[1, 0], [-1, 0]]))
+    (True, False)
+    """
+    weights = Matrix([Symbol(f"s_{j}", real=True) for j in range(vectors.cols)])
+    outcome = prove_implication([Gt(value, 0) for value in vectors * weights], S.false)
+    if not (outcome.supported or outcome.refutes):
+        raise ArithmeticError(f"separability of {vectors.tolist()} not decided: {outcome.detail}")
+    return outcome.refutes
+
+
+def rows(X: Matrix) -> str:
+    """The rows of a matrix, as a witness shows them.
+
+    >>> rows(Matrix([[1, 2], [3, 4]]))
+    '(1, 2), (3, 4)'
+    """
+    return ", ".join(str(tuple(X.row(i))) for i in range(X.rows))
+
+
+def random_labels_turn_separable_at(threshold: Rational, lost: int) -> Outcome:
+    """As N grows at fixed lambda = d/N, the fraction of separable labellings of N points in general
+    position in d - ``lost`` dimensions tends to 1 above the threshold, and to 0 below it.
+    """
+    if threshold != HALF:
+        between = (threshold + HALF) / 2
+        samples = between.q * (400 // between.q + 1)
+        fraction = theory.separable_fraction(samples, int(between * samples) - lost)
+        return Outcome.refuted(
+            "exact count, Chebyshev's bound",
+            f"the fraction turns at 1/2, not at {threshold}",
+            f"lambda = {between}, N = {samples}: the fraction of separable labellings is "
+            f"{float(fraction):.4g}, and tends to {1 if between > HALF else 0}",
+        )
+    if theory.pascal_residual() != 0:
+        return Outcome.undecided("symbolic identity", "Cover's recursion not reduced to Pascal's")
+    bounds = [theory.deviation_bound(lost, above=side) for side in (True, False)]
+    if any(limit(bound, theory.N, oo) != 0 for bound in bounds):
+        return Outcome.undecided("symbolic limit", f"no limit found for {bounds}")
+    return Outcome.proved(
+        "Cover's count, Chebyshev's bound",
+        f"exceptions are at most {bounds[0]} above and {bounds[1]} below, which tend to 0",
+    )
+
+
+def logits_are_equivariant() -> Outcome:
+    """(X A)(A^-1 S) = X S for symbolic N and d."""
+    moved, fixed = equivariance()
+    if moved.doit() != fixed:
+        return Outcome.undecided("matrix algebra", f"{moved} not reduced to {fixed}")
+    return Outcome.proved("matrix algebra", "(X A)(A^-1 S) = X S for invertible A")
