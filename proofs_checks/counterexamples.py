@@ -33,8 +33,8 @@ from sympy import (
 )
 
 from ..theory.clustering import gaussian_expectation
-from ..theory.fisher_direction import deviation, hinge_minimiser, in_moments, squared_ratio
-from ..theory.fisher_direction import mean as mean_symbol
+from ..theory.quadratic_loss import deviation, hinge_minimiser, in_moments, squared_ratio
+from ..theory.quadratic_loss import mean as mean_symbol
 from ..theory.symbols import z
 from .evidence import Outcome
 from .prover import prove

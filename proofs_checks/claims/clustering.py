@@ -30,7 +30,7 @@ from sympy.core.relational import Relational
 
 from ...theory import clustering as theory
 from ...theory.clustering import at_larger_scale, at_smaller_scale, mean, ratio, y
-from ...theory.fisher_direction import hinge_minimiser, moments, squared_ratio
+from ...theory.quadratic_loss import hinge_minimiser, moments, squared_ratio
 from ...theory.losses import cross_entropy
 from ...theory.penalties import CATALOGUE
 from ...theory.symbols import alpha, z

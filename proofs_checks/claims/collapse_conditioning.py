@@ -173,8 +173,8 @@ CLAIMS = (
         id="lead.hessian-spectrum",
         printed=Variant(
             "The per-sample Hessian $\\mathrm{diag}(p) - p p^T$ at the minimiser has the "
-            "eigenvalues 0, $(1 - p_c)/(K - 1)$ ($K - 2$ times) and $K p_c (1 - p_c)/(K - 1)$; on the non-null "
-            "space its condition number is $K p_c$ ($K > 2$), which falls with $\\delta$.",
+            "eigenvalues 0, $(1 - p_c)/(K - 1)$ ($K - 2$ times) and $K p_c (1 - p_c)/(K - 1)$; on "
+            "the non-null space its condition number is $K p_c$ ($K > 2$), which falls with $\\delta$.",
             _SPECTRUM,
         ),
         source="lead: neural collapse",
