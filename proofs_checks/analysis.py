@@ -11,15 +11,13 @@ from ..numerics.target_enclosures import target_enclosure
 from ..theory.derivations import Derivation
 from ..theory.losses import is_even, per_sample_loss
 from ..theory.penalties import CATALOGUE, Penalty
-from ..theory.targets import (
-    closed_form,
+from ..theory.sensitivity import (
     condition_number,
     curvature_at_target,
-    derivation,
     small_alpha_expansion,
-    stationary_condition,
     target_derivative,
 )
+from ..theory.targets import closed_form, derivation, stationary_condition
 from .claim import Entry, judge
 from .closed_forms import closed_form_claim
 from .convexity import prove_convex

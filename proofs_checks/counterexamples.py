@@ -20,6 +20,8 @@ from sympy import (
     Gt,
     Interval,
     Matrix,
+    MatrixExpr,
+    MatrixSymbol,
     Max,
     Rational,
     Symbol,
@@ -39,7 +41,7 @@ from ..theory.symbols import z
 from .evidence import Outcome
 from .prover import prove
 
-__all__ = ["Population", "counterexample", "is_convex_loss", "needs"]
+__all__ = ["Population", "counterexample", "evaluated", "is_convex_loss", "needs"]
 
 _LINE = {z: Interval(-oo, oo)}
 
@@ -66,6 +68,15 @@ def needs(outcome: Outcome, hypotheses: Iterable[str] = ()) -> Outcome:
         return outcome
     given = ", ".join(sorted(hypotheses))
     return Outcome.undecided(outcome.method, f"no proof from: {given} ({outcome.detail})")
+
+
+def evaluated(expression: MatrixExpr, names: Mapping[str, Matrix]) -> Matrix:
+    """The expression with explicit matrices for its matrix symbols, by their names."""
+    if isinstance(expression, MatrixSymbol):
+        return names[expression.name]
+    if not expression.args or expression.is_number:
+        return expression
+    return expression.func(*(evaluated(argument, names) for argument in expression.args)).doit()
 
 
 def is_convex_loss(loss: Expr) -> bool:

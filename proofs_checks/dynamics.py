@@ -155,7 +155,8 @@ def training_curves(
     Returns
     -------
     dict : ``epochs``; ``train`` and ``test`` accuracy, arrays (epochs, seeds); ``spread``, the
-        root mean square distance of the last training logits from their class means.
+        root mean square distance of the last training logits from their class means, over the
+        distance of the class means from one another.
     """
     rng = np.random.default_rng(2602)
     noise = np.ones(features)
@@ -178,10 +179,13 @@ def training_curves(
         b -= step * slope.sum(axis=1, keepdims=True)
         z = x @ w + b
     grouped = z[:, np.argsort(labels, kind="stable")].reshape(seeds, classes, -1, classes)
-    spread = np.sqrt(((grouped - grouped.mean(axis=2, keepdims=True)) ** 2).sum(axis=3).mean())
+    centres = grouped.mean(axis=2, keepdims=True)
+    spread = np.sqrt(((grouped - centres) ** 2).sum(axis=3).mean())
+    distances = np.sqrt(((centres - centres.transpose(0, 2, 1, 3)) ** 2).sum(axis=3))
+    distance = distances.sum() / (seeds * classes * (classes - 1))
     return {
         "epochs": np.arange(0.0, epochs + 1, every),
         "train": np.array(train),
         "test": np.array(test),
-        "spread": float(spread),
+        "spread": float(spread / max(distance, np.finfo(float).tiny)),
     }

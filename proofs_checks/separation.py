@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
-from sympy import Gt, Matrix, Rational, S, Symbol, limit, oo
+from sympy import Gt, Matrix, Rational, S, Symbol, exp, limit, log, oo
 
 from ..theory import separability as theory
+from ..theory import signal_noise as theory_of_noise
 from ..theory.alignment import Lemma
-from ..theory.signal_noise import equivariance
+from ..theory.identities import is_identically_zero
+from ..theory.losses import is_even
+from ..theory.signal_noise import equivariance, quadratic_member
+from ..theory.symbols import alpha, z
 from .checks import all_of
+from .convexity import prove_convex
 from .evidence import Outcome
 from .smt import prove_implication
 
@@ -17,10 +23,12 @@ __all__ = [
     "EXACT",
     "HALF",
     "is_separable",
+    "least_squares_is_a_member",
     "lemmas_hold",
     "logits_are_equivariant",
     "random_labels_turn_separable_at",
     "rows",
+    "weights_follow_the_regression",
 ]
 
 EXACT = "exact rational data"
@@ -76,6 +84,26 @@ def random_labels_turn_separable_at(threshold: Rational, lost: int) -> Outcome:
     return Outcome.proved(
         "Cover's count, Chebyshev's bound",
         f"exceptions are at most {bounds[0]} above and {bounds[1]} below, which tend to 0",
+    )
+
+
+@cache
+def least_squares_is_a_member() -> bool:
+    """Least squares with target 1 is logit regularisation with an even convex f (alpha = 2/5)."""
+    f = quadratic_member()
+    loss = (1 - alpha) * log(1 + exp(-z)) + alpha * f
+    same = is_identically_zero(loss - (1 - alpha) * ((z - 1) ** 2 - 1) / 4) is True
+    at_strength = f.subs(alpha, Rational(2, 5))
+    return same and is_even(at_strength) and prove_convex(at_strength).supported
+
+
+def weights_follow_the_regression() -> Outcome:
+    """To first order in sigma_f the weights move by minus S_1 times the regression of xi_f on X."""
+    if not theory_of_noise.first_order_stationarity().doit().is_ZeroMatrix:
+        return Outcome.undecided("matrix algebra", "the first-order weights are not stationary")
+    return Outcome.proved(
+        "implicit function, matrix algebra",
+        "dS/dsigma_f = -S_1 (X^T X)^-1 X^T xi_f at sigma_f = 0, where S_perp = 0",
     )
 
 

@@ -11,16 +11,13 @@ from logitreg.theory import CATALOGUE, K, odds, z
 from logitreg.theory.derivations import Derivation, Step
 from logitreg.theory.formulas import SEVERAL, formula, formula_ids
 from logitreg.theory.penalties import penalty
-from logitreg.theory.targets import (
-    closed_form,
+from logitreg.theory.sensitivity import (
     condition_number,
     curvature_at_target,
-    derivation,
     small_alpha_expansion,
-    stationary_condition,
-    target_branches,
     target_derivative,
 )
+from logitreg.theory.targets import closed_form, derivation, stationary_condition, target_branches
 from scipy.optimize import minimize_scalar
 from sympy import Eq, Expr, Float, Rational, cos, lambdify, sin
 

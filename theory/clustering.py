@@ -23,7 +23,6 @@ from sympy import (
     Subs,
     Symbol,
     exp,
-    log,
     pi,
     sqrt,
 )
@@ -31,7 +30,6 @@ from sympy.core.relational import Relational
 
 from .alignment import Lemma
 from .derivations import Derivation, Step
-from .losses import cross_entropy
 from .symbols import z
 
 __all__ = [
@@ -41,13 +39,10 @@ __all__ = [
     "cone_lemmas",
     "envelope_derivation",
     "gaussian_expectation",
-    "margin_derivation",
-    "margin_lemmas",
     "mean",
     "ratio",
     "scaling_derivation",
     "scaling_lemma",
-    "single_sample_logit",
     "slope_in_ratio",
     "stein_residual",
     "y",
@@ -95,8 +90,8 @@ def scaling_lemma(hypotheses: frozenset[str], conclusion: Relational) -> Lemma:
     """The conclusion on E f(lambda_1 x) and E f(lambda_2 x) from the hypotheses that are named.
 
     With t = lambda_1/lambda_2 in (0, 1), f(t u) <= t f(u) + (1 - t) f(0) at u = lambda_2 x, and
-    f(u) >= f(0) + g u for a subgradient g: the expectations inherit both. Where f is strictly convex
-    the first is strict for u != 0.
+    f(u) >= f(0) + g u for a subgradient g: the expectations inherit both. Where f is strictly
+    convex the first is strict for u != 0.
     """
     t, f0, g, average, small, large = (
         Symbol(n, real=True) for n in ("t", "f_0", "g", "E_x", "lambda_1", "lambda_2")
@@ -246,69 +241,5 @@ def envelope_derivation() -> Derivation:
             Step("chain rule", partial + through_mean * best(r).diff(r)),
             Step("dq/dmu = 0 at mu*(r)", partial, "implied"),
             Step("Stein's lemma: E [Y f'] = mu r E f''", r * best(r) ** 2 * bend, "implied"),
-        ),
-    )
-
-
-# Without a penalty: gradient flow on separable data tends to the max-margin direction.
-
-
-def single_sample_logit(total: Expr) -> Expr:
-    """The logit of a single sample whose cross-entropy is ``total``: -log(exp(total) - 1).
-
-    >>> single_sample_logit(log(1 + exp(-Symbol("x", real=True))))
-    x
-    """
-    return -log((exp(total) - 1).simplify())
-
-
-def margin_lemmas() -> tuple[Lemma, ...]:
-    """Scalar statements for T = sum of cross-entropies and G = the largest margin of a unit vector.
-
-    |grad T| >= G sum (1 - exp(-l_i)) >= G (1 - exp(-T)), so that along the flow the logit
-    Phi(T) = -log(exp(T) - 1) gains at least G for each unit of path; every logit is >= Phi(T).
-    """
-    a, b, g, margin, path, start, norm, gap = (
-        Symbol(n, real=True) for n in ("a", "b", "G", "margin", "path", "C", "norm", "delta")
-    )
-    share = Symbol("share", real=True)
-    return (
-        Lemma(
-            "1 - a b <= (1 - a) + (1 - b) for a, b in [0, 1]: by induction 1 - exp(-sum l_i) <= "
-            "sum (1 - exp(-l_i))",
-            (Ge(a, 0), Le(a, 1), Ge(b, 0), Le(b, 1)),
-            Le(1 - a * b, (1 - a) + (1 - b)),
-        ),
-        Lemma(
-            "with Phi >= C + G path and path >= norm the margin of S/norm is at least G + C/norm",
-            (Gt(norm, 0), Gt(g, 0), Ge(path, norm), Ge(margin * norm, start + g * path)),
-            Ge(margin, g + start / norm),
-        ),
-        Lemma(
-            "unit vectors at distance delta have a midpoint of squared norm 1 - delta^2/4 and "
-            "margin at least (margin + G)/2: delta^2/4 <= 1 - share^2, share = (1 + margin/G)/2",
-            (
-                Gt(g, 0),
-                Gt(margin, 0),
-                Eq(share * 2 * g, g + margin),
-                Le(((margin + g) / 2) ** 2, g**2 * (1 - gap**2 / 4)),
-            ),
-            Le(gap**2, 4 * (1 - share**2)),
-        ),
-    )
-
-
-def margin_derivation() -> Derivation:
-    """The slope of cross-entropy in terms of its value, and the logit that it defines."""
-    return Derivation(
-        "gradient flow on separable data tends to the max-margin direction",
-        (
-            Step("minus the slope of cross-entropy", -cross_entropy().diff(z), "start"),
-            Step("in terms of its value l", 1 - exp(-cross_entropy())),
-            Step(
-                "Phi(T) = -log(exp(T) - 1) gains at least the largest margin per unit of path",
-                Eq(Symbol("Phi"), -log(exp(Symbol("T")) - 1)),
-                "implied",
-            ),
         ),
     )

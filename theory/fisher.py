@@ -8,7 +8,7 @@ Q_1, and Q_2 is one of its orthogonal complement.
 
 from __future__ import annotations
 
-from sympy import Expr, Matrix, Rational, S, Symbol, zeros
+from sympy import Expr, Matrix, S, Symbol, zeros
 
 from .words import letters, normal_form
 
@@ -77,28 +77,26 @@ def equivariance() -> Expr:
     return normal_form(weights * inverse * a * x - weights * x, {(inverse, a): S.One})
 
 
-def _complement() -> tuple[Expr, Expr, Relations]:
-    """P = Q_2 Q_2^T, its basis Q_2, and the relations of Q_1, Q_2 and D = Q_1 (...)."""
-    q1, q1t, q2, q2t, d = letters("Q1 Q1t Q2 Q2t D")
-    relations: Relations = {
+def _orthonormal(q1: Symbol, q1t: Symbol, q2: Symbol, q2t: Symbol, d: Symbol) -> Relations:
+    """Q_1 and Q_2 are orthonormal bases of orthogonal complements, and D = Q_1 (...)."""
+    return {
         (q1t, q1): S.One,
         (q2t, q2): S.One,
         (q1t, q2): S.Zero,
         (q2t, q1): S.Zero,
         (q2t, d): S.Zero,
     }
-    return q2 * q2t, q2, relations
 
 
 def rescaling_identities(on_signal: Expr, on_noise: Expr) -> tuple[tuple[str, Expr], ...]:
-    """What A = on_signal (I - P) + on_noise P, P = Q_2 Q_2^T, has to satisfy to change sigma_n alone.
+    """Whether A = on_signal (I - P) + on_noise P, P = Q_2 Q_2^T, changes sigma_n alone.
 
-    Each expression vanishes where it does: differences of means and signal coordinates unchanged,
+    Each expression vanishes if it does: differences of means and signal coordinates unchanged,
     noise coordinates multiplied by gamma, and A invertible.
     """
     gamma = Symbol("gamma", positive=True)
     q1, q1t, q2, q2t, d = letters("Q1 Q1t Q2 Q2t D")
-    projector, _, relations = _complement()
+    projector, relations = q2 * q2t, _orthonormal(q1, q1t, q2, q2t, d)
     a = on_signal * (1 - projector) + on_noise * projector
     inverse = (1 - projector) / on_signal + projector / on_noise
     return (
@@ -118,8 +116,8 @@ def traces_of_the_model(size: Expr, complement: Expr) -> tuple[Expr, Expr]:
     >>> traces_of_the_model(Symbol("m"), Symbol("k"))
     (m*sigma_f**2, k*sigma_n**2)
     """
-    q1, q1t, q2, q2t, _ = letters("Q1 Q1t Q2 Q2t D")
-    _, _, relations = _complement()
+    q1, q1t, q2, q2t, d = letters("Q1 Q1t Q2 Q2t D")
+    relations = _orthonormal(q1, q1t, q2, q2t, d)
     sigma = signal_noise**2 * q1 * q1t + noise_level**2 * q2 * q2t
     first = normal_form(q1t * sigma * q1, relations)
     second = normal_form(q2t * sigma * q2, relations)
@@ -155,7 +153,7 @@ def signal_projector(spanning: Matrix) -> Matrix:
 def between_scatter(means: Matrix, proportions: Matrix, *, centred: bool = True) -> Matrix:
     """S_B = sum_c pi_c (mu_c - mu)(mu_c - mu)^T, mu = sum_c pi_c mu_c.
 
-    >>> between_scatter(Matrix([[1, -1]]), Matrix([Rational(1, 2), Rational(1, 2)]))
+    >>> between_scatter(Matrix([[1, -1]]), Matrix([1, 1]) / 2)
     Matrix([[1]])
     """
     mean = means * proportions if centred else zeros(means.rows, 1)

@@ -1,4 +1,4 @@
-"""Where the optimal direction is Sigma^-1 mu: quadratic losses, shared covariances, equivariance.
+"""Where the optimal direction is Sigma^-1 mu: matrix algebra, two classes, the angle to it.
 
 Matrices have symbolic dimensions; those that are symmetric by definition (covariances) are treated
 as equal to their transposes. All data sets are exact: rationals or symbols.
@@ -33,7 +33,6 @@ __all__ = [
     "fisher_cosine",
     "ratio_of_fisher",
     "rival",
-    "second_moment",
     "simplified",
     "square",
     "transformation",
@@ -43,7 +42,7 @@ __all__ = [
 ]
 
 ratio_of_fisher = Symbol("r_F", nonnegative=True)
-"""The same for Fisher's direction: the smallest one."""
+"""The coefficient of variation of Fisher's logits, the smallest one."""
 
 # Algebra of matrices of symbolic dimension.
 

@@ -40,9 +40,6 @@ mean = Symbol("mu", real=True)
 deviation = Symbol("sigma", nonnegative=True)
 """Their standard deviation (divided by N, not N - 1)."""
 
-second_moment = Symbol("M_2", nonnegative=True)
-"""Their mean square."""
-
 ratio = Symbol("r", nonnegative=True)
 """The coefficient of variation of the logits."""
 
@@ -101,7 +98,7 @@ def squared_ratio(direction: Matrix, mu: Matrix, sigma: Matrix) -> Expr:
 
 
 def least_squares(samples: Matrix, targets: Matrix) -> Matrix:
-    """The minimiser of sum (z_i - t_i)^2 for samples of full column rank, without simplification."""
+    """The minimiser of sum (z_i - t_i)^2 for samples of full column rank."""
     return (samples.T * samples).LUsolve(samples.T * targets)
 
 

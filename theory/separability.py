@@ -34,8 +34,13 @@ from sympy import (
     Symbol,
     binomial,
     combsimp,
+    erf,
     exp,
+    limit,
     log,
+    oo,
+    pi,
+    sqrt,
 )
 from sympy.core.relational import Relational
 
@@ -50,10 +55,13 @@ __all__ = [
     "descent_lemmas",
     "deviation_bound",
     "fitting_lemmas",
+    "hinge_square",
+    "hinge_square_residuals",
     "max_margin_lemmas",
     "noise_weight_is_confined",
     "pascal_residual",
     "saturation_lemmas",
+    "separability_function",
     "separable_fraction",
     "separable_labellings",
     "vanishing_signal_lemmas",
@@ -134,6 +142,39 @@ def alternating_labels_certificate(samples: int, features: int) -> tuple[Matrix,
     """
     X = Matrix(samples, features, lambda i, j: (-1) ** i * (i + 1) ** j)
     return X, Matrix(samples, 1, lambda i, _: binomial(samples - 1, i))
+
+
+def hinge_square(level: Expr) -> Expr:
+    """E[(G - t)_+^2] = (1 + t^2) Phi(-t) - t phi(t) for a standard normal G.
+
+    >>> hinge_square(Rational(0))
+    1/2
+    """
+    tail = (1 - erf(level / sqrt(2))) / 2
+    return (1 + level**2) * tail - level * exp(-(level**2) / 2) / sqrt(2 * pi)
+
+
+def hinge_square_residuals() -> tuple[Expr, Expr, Expr]:
+    """All zero, which proves the closed form H of E[(G - t)_+^2].
+
+    As t -> oo H and H' tend to 0, and H'' = 2 Phi(-t): the expectation has the same three.
+
+    >>> hinge_square_residuals()
+    (0, 0, 0)
+    """
+    t = Symbol("t", real=True)
+    closed = hinge_square(t)
+    tail = (1 - erf(t / sqrt(2))) / 2
+    bend = (closed.diff(t, 2) - 2 * tail).simplify()
+    return bend, limit(closed, t, oo), limit(closed.diff(t), t, oo)
+
+
+def separability_function(drift: Expr, scale: Expr) -> Expr:
+    """E[(-drift - scale G)_+^2]; with drift c Delta and scale sqrt(1 + c^2) it is N^-1 times the
+    mean squared distance of c x_1/sigma_f + G, G the noise along one vector, from the positive
+    orthant. Its minimum over c is the aspect ratio at which Gaussian data turn separable.
+    """
+    return scale**2 * hinge_square(drift / scale)
 
 
 def max_margin_lemmas() -> tuple[Lemma, ...]:

@@ -42,6 +42,7 @@ __all__ = [
     "accuracy_of_moments",
     "cosine",
     "cosine_at_the_minimum",
+    "cosine_derivation",
     "equivariance",
     "first_order_stationarity",
     "least_norm_weights",
@@ -190,6 +191,21 @@ def cosine(first: Expr = signal_weight, noise: Expr = noise_weight) -> Expr:
 def cosine_at_the_minimum() -> Expr:
     """1/sqrt(1 + (C/sigma_n)^2)."""
     return 1 / sqrt(1 + (ratio / sigma_n) ** 2)
+
+
+def cosine_derivation() -> Derivation:
+    """From the weights (S_1, w/sigma_n), S_1 > 0, to the cosine as a function of C = ||w||/S_1."""
+    first = Symbol("S_1", positive=True)
+    return Derivation(
+        "cosine at the minimum",
+        (
+            Step("S = (S_1, w/sigma_n) by equivariance", cosine(first), "start"),
+            Step(
+                "C = ||w||/S_1 with S_1 > 0",
+                cosine_at_the_minimum().subs(ratio, noise_weight / first),
+            ),
+        ),
+    )
 
 
 def equivariance() -> tuple[MatrixExpr, MatrixExpr]:

@@ -1,4 +1,4 @@
-"""The target of a penalty: stationary condition, closed form, derivative and expansions.
+"""The target of a penalty: stationary condition, closed form and derivation.
 
 A penalty f and a strength alpha give every sample the per-sample loss
 l(z) = (1 - alpha) log(1 + exp(-z)) + alpha f(z). For even f its minimiser z* >= 0 solves
@@ -53,7 +53,6 @@ from .losses import (
     multiclass_loss,
     per_sample_loss,
     pieces,
-    sigmoid,
     x,
 )
 from .penalties import Penalty, coordinatewise
@@ -62,14 +61,11 @@ from .symbols import K, alpha, gap, odds, z
 
 __all__ = [
     "Branch",
+    "by_piece",
     "closed_form",
-    "condition_number",
-    "curvature_at_target",
     "derivation",
-    "small_alpha_expansion",
     "stationary_condition",
     "target_branches",
-    "target_derivative",
 ]
 
 _u = Symbol("u", positive=True)
@@ -98,11 +94,11 @@ def stationary_condition(penalty: Penalty) -> Eq:
     Eq(2*z*(exp(z) + 1), c)
     """
     return Eq(
-        _by_piece(penalty, lambda piece: tidy(piece.slope * (1 + exp(x)))), odds, evaluate=False
+        by_piece(penalty, lambda piece: tidy(piece.slope * (1 + exp(x)))), odds, evaluate=False
     )
 
 
-def _by_piece(penalty: Penalty, formula: Callable[[Piece], Expr]) -> Expr:
+def by_piece(penalty: Penalty, formula: Callable[[Piece], Expr]) -> Expr:
     """A formula for each piece of f, in z > 0."""
     stretches = pieces(penalty.expression)
     return Piecewise(
@@ -314,61 +310,6 @@ def tidy(expression: Expr) -> Expr:
     exponentials = simplify(in_exponentials(expression))
     plain = simplify(expression)
     return plain if plain.count_ops() <= exponentials.count_ops() else exponentials
-
-
-def curvature_at_target(penalty: Penalty) -> Expr:
-    """l''(z) as a function of z and alpha, to be evaluated at the target.
-
-    >>> from logitreg.theory import penalty
-    >>> curvature_at_target(penalty("quadratic"))
-    2*alpha + (1 - alpha)*exp(z)/(exp(z) + 1)**2
-    """
-    bend = _by_piece(penalty, lambda piece: simplify(piece.slope.diff(x)))
-    return alpha * bend + (1 - alpha) * exp(z) / (1 + exp(z)) ** 2
-
-
-def target_derivative(penalty: Penalty) -> Expr:
-    """dz*/dalpha = -sigmoid(-z)/(alpha l''(z)) at z = z*, by the implicit-function theorem."""
-    return -sigmoid(-z) / (alpha * curvature_at_target(penalty))
-
-
-def condition_number(penalty: Penalty) -> Expr:
-    """|alpha z*'(alpha)/z*| = sigmoid(-z)/(z l''(z)) at z = z* > 0: relative error out over in."""
-    return sigmoid(-z) / (z * curvature_at_target(penalty))
-
-
-def small_alpha_expansion(penalty: Penalty) -> Expr | None:
-    """The target as alpha -> 0, from the growth f'(z) ~ A z^p exp(q z) at infinity.
-
-    With L = log(1/(A alpha))/(1 + q) and s = p/(1 + q), h(z) ~ A z^p exp((1 + q) z) = c gives
-    z* = L - s log L + s^2 (log L)/L + O((log L/L)^2), for q > -1. For bounded penalties z* is the
-    bound. None where the growth is of another kind.
-
-    Examples
-    --------
-    >>> from logitreg.theory import penalty
-    >>> small_alpha_expansion(penalty("absolute"))
-    log(1/alpha)
-    """
-    try:
-        last = pieces(penalty.expression)[-1]
-        if last.high != oo:
-            return last.high
-        slope = tidy(last.slope)
-        q = limit(slope.diff(x) / slope, x, oo)
-        p = limit(simplify(x * (slope.diff(x) / slope - q)), x, oo)
-        constant = limit(simplify(slope / (x**p * exp(q * x))), x, oo)
-    except (NotImplementedError, ValueError):
-        return None
-    if not (q.is_finite and p.is_finite and constant.is_positive):
-        return None
-    if q == -1:
-        # h has the growth of a power only: here h(z) - A z -> 0, so that z* = c/A + o(1).
-        linear = p == 1 and limit(tidy(slope * (1 + exp(x))) - constant * x, x, oo) == 0
-        return (1 / alpha - 1) / constant if linear else None
-    leading = log(1 / (constant * alpha)) / (1 + q)
-    s = p / (1 + q)
-    return leading - s * log(leading) + s**2 * log(leading) / leading
 
 
 def derivation(penalty: Penalty) -> Derivation:

@@ -10,8 +10,8 @@ from ...theory import alignment as theory
 from ...theory.alignment import beta, epsilon, residual_norm
 from ...theory.losses import sigmoid
 from ...theory.penalties import CATALOGUE
+from ...theory.sensitivity import curvature_at_target
 from ...theory.symbols import alpha, z
-from ...theory.targets import curvature_at_target
 from ..checks import Proposition, all_of, holds_on_its_domain
 from ..claim import Claim, Variant
 from ..evidence import Outcome

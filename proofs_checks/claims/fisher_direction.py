@@ -1,4 +1,4 @@
-"""Claims: where the optimal direction is Fisher's (Beck et al. sec. 3.3, 3.4, App. C), and beyond."""
+"""Claims: where the optimal direction is Sigma^-1 mu (Beck et al. sec. 3.3, App. C)."""
 
 from __future__ import annotations
 
@@ -7,242 +7,38 @@ from typing import NamedTuple
 
 from sympy import (
     Eq,
-    Expr,
     Ge,
     Gt,
     Identity,
-    Interval,
-    Inverse,
-    Le,
-    Lt,
     Matrix,
     MatrixExpr,
     Rational,
-    S,
     Symbol,
-    Transpose,
     ZeroMatrix,
     diag,
     eye,
-    expand,
-    oo,
-    sqrt,
     zeros,
 )
-from sympy.logic.boolalg import Boolean
 
-from ...theory import alignment
 from ...theory import fisher_direction as theory
 from ...theory.clustering import cone_lemmas
 from ...theory.fisher_direction import (
-    a,
     class_mean_gap,
     covariance,
-    data,
-    deviation,
-    mean,
-    ratio,
-    ratio_of_fisher,
     rival,
-    target,
     transformation,
     weights,
 )
+from ...theory.quadratic_loss import moments, squared_ratio
 from ...theory.symbols import z
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
-from ..counterexamples import Population, counterexample, needs
+from ..counterexamples import Population, counterexample, evaluated, needs
 from ..evidence import Outcome
-from ..prover import prove
 from ..smt import prove_implication
 from .clustering import LOSSES_AND_POPULATIONS
 
 __all__ = ["CLAIMS"]
-
-_ONE, _TWO = S.One, Rational(2)
-_POSITIVE = Interval.open(0, oo)
-_REALS = Interval(-oo, oo)
-
-
-# The quadratic loss on any data.
-
-
-class _InMoments(NamedTuple):
-    """L(S) for l = a (z - z*)^2 by moments, and the hypotheses under which r is minimal."""
-
-    value: Expr
-    hypotheses: frozenset[str]
-
-
-def _is_the_quadratic_loss(statement: _InMoments) -> Outcome:
-    exact = theory.in_moments(a * (z - target) ** 2)
-    domain = {a: _POSITIVE, mean: _REALS, target: _REALS, deviation: Interval(0, oo)}
-    return prove(Eq(exact, statement.value, evaluate=False), domain)
-
-
-def _quadratic(name: str, aim: int, samples: Matrix) -> Population:
-    center, spread = theory.moments(samples)
-    second = spread + center * center.T
-    optimum = aim * second.LUsolve(center)
-    return Population(name, (z - aim) ** 2, center, spread, optimum, "finite", samples)
-
-
-_CROSS = Matrix([[1, 1], [-1, 1], [1, -1], [-1, -1]])
-_SCATTERED = Matrix([[1, 0], [0, 1], [1, 2]])
-_SAMPLES = (
-    _quadratic("l = z^2, samples (1, 0), (0, 1), (1, 2)", 0, _SCATTERED),
-    _quadratic("l = (z + 1)^2, samples (1, 0), (0, 1), (1, 2)", -1, _SCATTERED),
-    _quadratic("l = (z - 1)^2, samples (+-1, +-1)", 1, _CROSS),
-)
-_OF_THE_SAMPLES: Mapping[str, Callable[[Population], bool]] = {
-    "z* > 0": lambda p: p.has_positive_target,
-    "sample mean not zero": lambda p: any(p.mean),
-}
-
-
-def _has_no_positive_mean(example: Population) -> str | None:
-    if not example.separates:
-        return f"the minimiser is S = {tuple(example.optimum)}: its logits are zero and r = 0/0"
-    if example.optimal_mean < 0:
-        return f"the minimiser has mean {example.optimal_mean} < 0, and r < 0 has no minimum"
-    return None
-
-
-def _minimises_the_ratio(statement: _InMoments) -> Outcome:
-    """With sigma^2 = rho mu^2 the loss is (1 + rho)(mu - z*/(1 + rho))^2 + z*^2 rho/(1 + rho).
-
-    So the best weights of ratio rho have the positive mean z*/(1 + rho) and a loss that grows with
-    rho; weights of mean zero have at least a z*^2.
-    """
-    refutation = counterexample(
-        statement.hypotheses, _SAMPLES, _OF_THE_SAMPLES, _has_no_positive_mean
-    )
-    if refutation is not None:
-        return refutation
-    rho, rival_rho, m, m_r, s = (Symbol(n, real=True) for n in ("rho", "rho_2", "mu", "mu_2", "s"))
-    aim = Symbol("z_star", positive=True)
-
-    def loss(p: Expr, at: Expr) -> Expr:
-        return p * at**2 + (at - aim) ** 2
-
-    best = Eq(m_r, aim / (1 + rival_rho))
-    return all_of(
-        needs(outcome)
-        for outcome in (
-            prove_implication(
-                [Ge(rival_rho, 0), Lt(rival_rho, rho), best], Lt(loss(rival_rho, m_r), loss(rho, m))
-            ),
-            prove_implication(
-                [Ge(rival_rho, 0), Ge(s, 0), best], Lt(loss(rival_rho, m_r), s + aim**2)
-            ),
-            prove_implication([Ge(rho, 0), Eq(m, aim / (1 + rho))], Gt(m, 0)),
-        )
-    )
-
-
-_TWO_HYPOTHESES = frozenset({"z* > 0", "sample mean not zero"})
-_MOMENTS = a * (deviation**2 + (mean - target) ** 2)
-
-_COR_32 = Claim(
-    id="beck.cor-3.2",
-    printed=Variant(
-        "For any data and $\\ell(z) = a (z - z^*)^2$, $L(S) = a \\sigma^2(S) + (\\mu(S) - z^*)^2$, "
-        "and the optimal direction minimises $r$.",
-        _InMoments(a * deviation**2 + (mean - target) ** 2, frozenset()),
-    ),
-    source="Beck et al. 2026, cor. 3.2",
-    hypotheses=("a > 0",),
-    checks=(_is_the_quadratic_loss, _minimises_the_ratio),
-    correction=Correction(
-        Repair.FORMULA,
-        Variant(
-            "For any data and $\\ell(z) = a (z - z^*)^2$, "
-            "$L(S) = a [\\sigma^2(S) + (\\mu(S) - z^*)^2]$, with $\\sigma^2$ the mean squared "
-            "deviation. If $z^* > 0$ and the samples' mean is not zero, a minimiser has "
-            "$\\mu(S) > 0$ and the smallest $r$ among such weights.",
-            _InMoments(_MOMENTS, _TWO_HYPOTHESES),
-        ),
-    ),
-    controls=(
-        Variant("a on the second term alone", _InMoments(
-            deviation**2 + a * (mean - target) ** 2, _TWO_HYPOTHESES)),
-        Variant("sigma for its square", _InMoments(
-            a * (deviation + (mean - target) ** 2), _TWO_HYPOTHESES)),
-        Variant("z* of any sign", _InMoments(_MOMENTS, _TWO_HYPOTHESES - {"z* > 0"})),
-        Variant("a mean of zero allowed", _InMoments(
-            _MOMENTS, _TWO_HYPOTHESES - {"sample mean not zero"})),
-    ),
-    derivation=theory.quadratic_derivation,
-)
-
-
-# The quadratic loss along a unit direction.
-
-_g, _aim = theory.largest_multiple, Symbol("a", real=True)
-
-
-class _AlongADirection(NamedTuple):
-    """g*, mu* and L_min for a direction of mean mu and deviation sigma, and hypotheses on them."""
-
-    norm: Expr
-    mean: Expr
-    least: Expr
-    hypotheses: tuple[Boolean, ...]
-
-
-def _is_the_best_norm(claimed: _AlongADirection) -> Outcome:
-    """E (z - a)^2 at g: no norm g >= 0 does better, and the mean and the loss are as claimed."""
-    loss = theory.in_moments((z - _aim) ** 2).subs(
-        {mean: _g * mean, deviation: _g * deviation}, simultaneous=True
-    )
-    r = deviation / mean
-    best_mean, least = (e.subs(ratio, r) for e in (claimed.mean, claimed.least))
-    given = list(claimed.hypotheses)
-    return all_of(
-        prove_implication(given, conclusion)
-        for conclusion in (
-            Ge(claimed.norm, 0),
-            Ge(loss, loss.subs(_g, claimed.norm)),
-            Eq(best_mean, claimed.norm * mean),
-            Eq(least, loss.subs(_g, claimed.norm)),
-        )
-    )
-
-
-_NORM = _aim * mean / (mean**2 + deviation**2)
-_MEAN, _LEAST = _aim / (1 + ratio**2), _aim**2 / (1 + 1 / ratio**2)
-_SPREAD = (Gt(deviation, 0),)
-_FACING = (Gt(deviation, 0), Gt(_aim * mean, 0))
-
-_ALONG = Claim(
-    id="beck.quadratic",
-    printed=Variant(
-        "For $E (z - a)^2$, a unit direction with moments $\\hat\\mu, \\hat\\sigma$ and norm $g$: "
-        "$g^* = a \\hat\\mu/(\\hat\\mu^2 + \\hat\\sigma^2)$, $\\mu^* = a/(1 + r^2)$, "
-        "$L_{min} = a^2/(1 + 1/r^2)$.",
-        _AlongADirection(_NORM, _MEAN, _LEAST, _SPREAD),
-    ),
-    source="Beck et al. 2026, eqs 15-20",
-    hypotheses=("sigma > 0", "g >= 0, the norm of the weights"),
-    checks=(_is_the_best_norm,),
-    correction=Correction(
-        Repair.HYPOTHESIS,
-        Variant(
-            "It holds if $a \\hat\\mu > 0$; otherwise the best norm is 0. (At $\\hat\\sigma = 0$ "
-            "the least loss is 0, the limit of the formula.)",
-            _AlongADirection(_NORM, _MEAN, _LEAST, _FACING),
-        ),
-    ),
-    controls=(
-        Variant("L_min = a^2/(1 + r^2)", _AlongADirection(
-            _NORM, _MEAN, _aim**2 / (1 + ratio**2), _FACING)),
-        Variant("mu* = a/(1 + r)", _AlongADirection(_NORM, _aim / (1 + ratio), _LEAST, _FACING)),
-        Variant("g* = a/mu", _AlongADirection(_aim / mean, _MEAN, _LEAST, _FACING)),
-        Variant("sigma = 0 and any sign", _AlongADirection(
-            _NORM, _MEAN, _LEAST, (Ge(deviation, 0), Gt(mean, 0)))),
-    ),
-    derivation=theory.quadratic_derivation,
-)
 
 
 # The optimal direction is Sigma^-1 mu.
@@ -266,9 +62,7 @@ def _has_the_smallest_squared_ratio(optimum: _Optimum) -> Outcome:
     """
     exact = _at_the_exact_example(optimum.direction)
     best = _EXACT_COVARIANCE.LUsolve(_EXACT_MEAN)
-    found, smallest = (
-        theory.squared_ratio(s, _EXACT_MEAN, _EXACT_COVARIANCE) for s in (exact, best)
-    )
+    found, smallest = (squared_ratio(s, _EXACT_MEAN, _EXACT_COVARIANCE) for s in (exact, best))
     if found > smallest:
         witness = (
             f"mu = (1, 2), Sigma = [[2, 1], [1, 3]]: {tuple(exact)} has r^2 = {found}, "
@@ -295,10 +89,202 @@ def _has_the_smallest_squared_ratio(optimum: _Optimum) -> Outcome:
 
 
 def _at_the_exact_example(direction: MatrixExpr) -> Matrix:
-    values = {covariance: _EXACT_COVARIANCE, class_mean_gap: _EXACT_MEAN}
-    size = {class_mean_gap.rows: 2}
-    return Matrix(
-        direction.subs({k.subs(size): v for k, v in values.items()} | size)
-        .subs({k.subs(size): v for k, v in values.items()})
-        .doit()
+    names = {"Sigma": _EXACT_COVARIANCE, "delta": _EXACT_MEAN}
+    return evaluated(direction, names)
+
+
+_SINGULAR = Population(
+    "l = (z - 1)^2, mean (1, 1), Sigma = diag(1, 0)",
+    (z - 1) ** 2,
+    Matrix([1, 1]),
+    diag(1, 0),
+    Matrix([0, 1]),
+)
+_HEAVY_TAILED = Population(
+    "l = (z - 1)^2, Cauchy data (Student-t, nu = 1) about (1, 0)",
+    (z - 1) ** 2,
+    Matrix([1, 0]),
+    eye(2),
+    zeros(2, 1),
+    "Cauchy",
+)
+_ON_A_LINE = Matrix([[1, 1], [2, 2], [4, 4]])
+_COLLINEAR = Population(
+    "l = (z - 1)^2, samples (1, 1), (2, 2), (4, 4), d/N = 2/3",
+    (z - 1) ** 2,
+    *moments(_ON_A_LINE),
+    Matrix([Rational(1, 3), 0]),
+    "finite",
+    _ON_A_LINE,
+)
+_POPULATIONS = (_COLLINEAR, *LOSSES_AND_POPULATIONS, _SINGULAR, _HEAVY_TAILED)
+
+_FACTS: Mapping[str, Callable[[Population], bool]] = {
+    "Gaussian data or quadratic loss": lambda p: (
+        p.law == "Gaussian" or (p.law == "finite" and p.loss.is_polynomial(z))
+    ),
+    "elliptical data": lambda p: p.law in ("Gaussian", "Cauchy"),
+    "mean not zero": lambda p: any(p.mean),
+    "l convex": lambda p: p.is_convex,
+    "l has a unique minimum z*": lambda p: p.has_unique_minimum,
+    "z* > 0": lambda p: p.has_positive_target,
+    "logits of the minimiser not all zero": lambda p: p.separates,
+    "Sigma nonsingular": lambda p: p.is_nonsingular,
+}
+
+
+def _departs_from_fisher(example: Population) -> str | None:
+    shown = f"the minimiser is S = {tuple(example.optimum)}"
+    if not example.separates:
+        return f"{shown} and has no direction"
+    if not example.is_nonsingular:
+        return f"{shown} and Sigma has no inverse"
+    if example.optimal_mean <= 0:
+        return f"{shown}, opposite to Sigma^-1 mu"
+    fisher = example.covariance.LUsolve(example.mean)
+    smallest = squared_ratio(fisher, example.mean, example.covariance)
+    return f"{shown}, not along {tuple(fisher)}" if example.squared_ratio > smallest else None
+
+
+def _minimisers_have_it(optimum: _Optimum) -> Outcome:
+    """A minimiser has the smallest ratio: the cone argument, for any law z = m + s Y.
+
+    The projections of elliptical data have such a law, Y symmetric: S^T x = S^T mu + (A^T S)^T R u
+    with u uniform on the sphere, and |A^T S|^2 = S^T A A^T S. For the quadratic loss any law will
+    do (beck.cor-3.2). A finite E l(S^T x) at S != 0 makes E Y finite, hence zero.
+    """
+    hypotheses = optimum.hypotheses
+    refutation = counterexample(
+        hypotheses - {"opposite class means"}, _POPULATIONS, _FACTS, _departs_from_fisher
     )
+    if refutation is not None:
+        return refutation
+    if not hypotheses & {"Gaussian data or quadratic loss", "elliptical data"}:
+        return Outcome.undecided("cone", "no proof: the law of the logits is not m + s Y")
+    inner = transformation.T * weights
+    norm = (inner.T * inner - weights.T * (transformation * transformation.T) * weights).doit()
+    if norm not in (0, ZeroMatrix(1, 1)):
+        return Outcome.undecided("matrix algebra", f"left over: {norm}")
+    return all_of(
+        needs(prove_implication(x.hypotheses, x.conclusion), hypotheses)
+        for x in cone_lemmas(hypotheses)
+    )
+
+
+_MEANS = (Matrix([2, 1]), Matrix([0, 1]))
+
+
+def _is_the_discriminant_of_two_classes(optimum: _Optimum) -> Outcome:
+    """With absorbed labels mu = p m_1 - (1 - p) m_2, and the covariance exceeds the classes' own
+
+    by p (1 - p)(m_1 + m_2)(m_1 + m_2)^T: entry by entry, u and v being any two coordinates.
+    """
+    if "opposite class means" not in optimum.hypotheses:
+        absorbed = theory.without_bias(Rational(1, 2), _MEANS, (eye(2), eye(2)))
+        gap = _MEANS[0] - _MEANS[1]
+        if absorbed.row_join(gap).det() != 0:
+            witness = (
+                "quadratic loss, class means (2, 1), (0, 1) of equal weight, Sigma = I: "
+                f"the minimiser is along {tuple(absorbed)}, the discriminant along {tuple(gap)}"
+            )
+            return Outcome.refuted("exact rationals", "not Fisher's discriminant", witness)
+    p, u1, u2, v1, v2 = (Symbol(n, real=True) for n in ("p", "u_1", "u_2", "v_1", "v_2"))
+    second = p * u1 * v1 + (1 - p) * u2 * v2
+    means = [p * first - (1 - p) * other for first, other in ((u1, u2), (v1, v2))]
+    excess = second - means[0] * means[1]
+    opposite = [Eq(u2, -u1), Eq(v2, -v1)]
+    return all_of(
+        (
+            prove_implication([], Eq(excess, p * (1 - p) * (u1 + u2) * (v1 + v2))),
+            prove_implication(opposite, Eq(excess, 0)),
+            prove_implication(opposite, Eq(means[0], (u1 - u2) / 2)),
+        )
+    )
+
+
+_PRINTED_33 = frozenset(
+    {
+        "Gaussian data or quadratic loss",
+        "mean not zero",
+        "l convex",
+        "l has a unique minimum z*",
+    }
+)
+_FULL = frozenset(
+    {"z* > 0", "logits of the minimiser not all zero", "Sigma nonsingular", "opposite class means"}
+)
+_FULL_33 = _PRINTED_33 | _FULL
+
+_COR_33 = Claim(
+    id="beck.cor-3.3",
+    printed=Variant(
+        "Gaussian data: the optimal direction is $\\Sigma^{-1} \\mu$, whatever the convex $f$. "
+        "Quadratic loss and $\\lambda < 1$: it is $\\hat\\Sigma^{-1} \\hat\\mu$ with the empirical "
+        "mean and centred covariance, whatever $z^*$. This is Fisher's linear discriminant.",
+        _Optimum(theory.fisher(), _PRINTED_33),
+    ),
+    source="Beck et al. 2026, cor. 3.3 = thm C.2",
+    hypotheses=("mu != 0", "l convex with a unique minimum"),
+    checks=(
+        _has_the_smallest_squared_ratio,
+        _minimisers_have_it,
+        _is_the_discriminant_of_two_classes,
+    ),
+    correction=Correction(
+        Repair.HYPOTHESIS,
+        Variant(
+            "Both hold if $\\Sigma$ ($\\hat\\Sigma$) is nonsingular, which $\\lambda < 1$ alone "
+            "does not give, $z^* > 0$, and the logits of the minimiser are not all zero ($\\ell$ "
+            "differentiable at 0 suffices). It is Fisher's discriminant of the two classes if "
+            "their means are opposite.",
+            _Optimum(theory.fisher(), _FULL_33),
+        ),
+    ),
+    controls=(
+        Variant("mu", _Optimum(class_mean_gap, _FULL_33)),
+        Variant("Sigma mu", _Optimum(covariance * class_mean_gap, _FULL_33)),
+        *(
+            Variant(f"without: {name}", _Optimum(theory.fisher(), _FULL_33 - {name}))
+            for name in (*sorted(_FULL), "Gaussian data or quadratic loss")
+        ),
+    ),
+)
+
+_PRINTED_ELLIPTICAL = _PRINTED_33 - {"Gaussian data or quadratic loss"} | {"elliptical data"}
+_FULL_ELLIPTICAL = _PRINTED_ELLIPTICAL | _FULL - {"opposite class means"}
+
+_ELLIPTICAL = Claim(
+    id="lead.elliptical",
+    printed=Variant(
+        "Elliptical data (multivariate Student-t included): $(\\mu(S), s(S))$ still determine the "
+        "law of $z$, so the cone argument gives $\\Sigma^{-1} \\mu$ exactly.",
+        _Optimum(theory.fisher(), _PRINTED_ELLIPTICAL),
+    ),
+    source="lead: exact alignment, beyond Gaussians",
+    hypotheses=("x = mu + R A u, Sigma = A A^T", "mu != 0", "l convex with a unique minimum"),
+    checks=(_has_the_smallest_squared_ratio, _minimisers_have_it),
+    correction=Correction(
+        Repair.HYPOTHESIS,
+        Variant(
+            "It holds if the scatter $\\Sigma$ is nonsingular, $z^* > 0$ and the logits of the "
+            "minimiser are not all zero. They are where $E |x|$ is infinite (Student-t, "
+            "$\\nu \\leq 1$), for then only $S = 0$ has a finite loss.",
+            _Optimum(theory.fisher(), _FULL_ELLIPTICAL),
+        ),
+    ),
+    controls=(
+        Variant("mu", _Optimum(class_mean_gap, _FULL_ELLIPTICAL)),
+        *(
+            Variant(f"without: {name}", _Optimum(theory.fisher(), _FULL_ELLIPTICAL - {name}))
+            for name in (
+                "elliptical data",
+                "z* > 0",
+                "logits of the minimiser not all zero",
+                "Sigma nonsingular",
+            )
+        ),
+    ),
+)
+
+
+CLAIMS = (_COR_33, _ELLIPTICAL)

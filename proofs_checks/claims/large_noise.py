@@ -19,6 +19,7 @@ from ..separation import (
     EXACT,
     HALF,
     is_separable,
+    least_squares_is_a_member,
     lemmas_hold,
     logits_are_equivariant,
     random_labels_turn_separable_at,
@@ -49,8 +50,10 @@ def _max_margin_is_along_the_signal(X: Matrix) -> bool:
 
 
 def _signal_is_best(X: Matrix, weights: Matrix) -> bool:
-    """Max margin is along e_1 at every sigma_n, and these weights are not."""
-    return _max_margin_is_along_the_signal(X) and any(weights[1:, 0])
+    """Max margin is along e_1 at every sigma_n, and these weights of least squares are not."""
+    return (
+        _max_margin_is_along_the_signal(X) and any(weights[1:, 0]) and least_squares_is_a_member()
+    )
 
 
 def _regularisation_wins_at_large_noise(hypotheses: frozenset[str]) -> Outcome:
@@ -183,7 +186,8 @@ _NONSEPARABLE = Claim(
             "probability tending to 1 they are not for $\\lambda < 1/2$, and are for "
             "$\\lambda > 1/2$. If they are not, the accuracy at $\\alpha = 0$ tends to a constant "
             "other than 1/2 where the data are separable, and does not depend on $\\sigma_n$ at "
-            "all where they are not; if they are, it decays to 1/2.",
+            "all where they are not; if they are, it decays to 1/2. (The data drawn are separable: "
+            "see lead.separability-threshold.)",
             _Saturation("noise", HALF, "constant", "half"),
         ),
     ),

@@ -34,6 +34,7 @@ from ...theory.words import letters, normal_form
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Outcome
+from ..matrix_identities import vanishes
 from ..prover import prove
 from ..smt import prove_implication
 
@@ -120,7 +121,7 @@ def _convex_with_certificate() -> Outcome:
     slope = theory.scalar_slope(growth)
     return all_of(
         (
-            _words_vanish(P * P - P, relations),
+            vanishes("P P = P", normal_form(P * P - P, relations)),
             _same((1 - 1 / K) * K, K - 1),
             prove_implication([], a**2 + b**2 >= 2 * a * b),
             _same(balanced + other, _TAU * s),
@@ -140,13 +141,6 @@ def _certificate_suffices() -> Outcome:
         [loss_there >= loss + there - here, decay_there >= -there, Eq(decay, -here)],
         loss_there + decay_there >= loss + decay,
     )
-
-
-def _words_vanish(expression: Expr, relations: dict[tuple[Symbol, ...], Expr]) -> Outcome:
-    rest = normal_form(expression, relations)
-    if rest == 0:
-        return Outcome.proved("matrix algebra, symbolic size", f"{expression} = 0")
-    return Outcome.undecided("matrix algebra, symbolic size", f"{expression} leaves {rest}")
 
 
 def _norm_follows(m: _Minimiser) -> Outcome:
@@ -223,8 +217,8 @@ def _collapse_is_exact(statement: _Collapsed) -> Outcome:
         return Outcome.refuted("exact rationals", "another frame", witness)
     return all_of(
         (
-            _words_vanish(P * P - P, J_relation),
-            _words_vanish((Q * R) * (Rt * Q) - Q, factors),
+            vanishes("P P = P", normal_form(P * P - P, J_relation)),
+            vanishes("(P R)(P R)^T = P", normal_form((Q * R) * (Rt * Q) - Q, factors)),
             _same(statement.norm, sqrt(K - 1)),
             _is_stationary(_MINIMISER),
         )

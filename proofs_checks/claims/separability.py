@@ -5,14 +5,31 @@ from __future__ import annotations
 from math import floor
 from typing import Literal, NamedTuple
 
-from sympy import Gt, Interval, Matrix, Rational, Symbol, binomial, exp, ones, oo, summation
+import numpy as np
+from scipy.optimize import linprog, minimize_scalar
+from scipy.stats import binomtest
+from sympy import (
+    Expr,
+    Gt,
+    Interval,
+    Matrix,
+    Rational,
+    Symbol,
+    binomial,
+    exp,
+    lambdify,
+    ones,
+    oo,
+    sqrt,
+    summation,
+)
 
 from ...theory import separability as theory
 from ...theory.signal_noise import least_norm_weights
 from ...theory.symbols import z
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
-from ..evidence import Grade, Outcome
+from ..evidence import Grade, Outcome, Status
 from ..prover import prove
 from ..separation import (
     EXACT,
@@ -144,8 +161,8 @@ def _how_grokking_fails(X: Matrix, separable: bool, regularised: bool) -> str | 
         ends = theory.noise_weight_is_confined(X[:, 1])
         if all(prove(end, {z: Interval(0, oo)}).supported for end in ends):
             return (
-                "at alpha = 0 the noise weight stays within [-1, 1] while S_1 grows without end: the "
-                "accuracy tends to 1 there, so that the delay does not diverge"
+                "at alpha = 0 the noise weight stays within [-1, 1] while S_1 grows without end: "
+                "the accuracy tends to 1 there, so that the delay does not diverge"
             )
     if separable and not regularised:
         return "at alpha = 0 the noise weights stay a fixed fraction of S_1: no generalisation"
@@ -187,4 +204,79 @@ _GROKKING = Claim(
     ),
 )
 
-CLAIMS = (_THRESHOLD_0, _GROKKING)
+# The threshold of data with signal.
+
+_c, _Delta = Symbol("c", nonnegative=True), Symbol("Delta", positive=True)
+_SAMPLES, _DRAWS = 200, 20
+
+
+class _Conic(NamedTuple):
+    """lambda_s(Delta) = min over c of E[(-drift - scale G)_+^2]."""
+
+    drift: Expr
+    scale: Expr
+
+
+def _expectation_has_its_closed_form(_: _Conic) -> Outcome:
+    residuals = theory.hinge_square_residuals()
+    if any(residual != 0 for residual in residuals):
+        return Outcome.undecided("symbolic identity", f"{residuals} not reduced to zero")
+    return Outcome.proved(
+        "symbolic identity", f"E[(G - t)_+^2] = {theory.hinge_square(_c)} at t = c"
+    )
+
+
+def _turns_separable_there(claim: _Conic) -> Outcome:
+    """Random Gaussian data at 3/4 and 5/4 of the threshold, separability by linear programming."""
+    rng = np.random.default_rng(0)
+    formula = lambdify(
+        (_c, _Delta), theory.separability_function(claim.drift, claim.scale), "scipy"
+    )
+    notes = []
+    for signal in (0.5, 1.0):
+        threshold = minimize_scalar(formula, args=(signal,), bounds=(0, 20), method="bounded").fun
+        for side in (0.75, 1.25):
+            features = max(1, round(side * threshold * _SAMPLES))
+            found = sum(_draw_is_separable(rng, features, signal) for _ in range(_DRAWS))
+            low, high = binomtest(found, _DRAWS).proportion_ci(0.99)
+            seen = (
+                f"Delta = {signal}, lambda = {features / _SAMPLES} = {side} lambda_s: {found} of "
+                f"{_DRAWS} separable, 99% interval [{low:.2f}, {high:.2f}]"
+            )
+            if (high < 0.5) if side > 1 else (low > 0.5):
+                return Outcome.refuted("simulation", "the wrong side", seen, Grade.OBSERVED)
+            if (low <= 0.5) if side > 1 else (high >= 0.5):
+                return Outcome.undecided("simulation", seen)
+            notes.append(seen)
+    return Outcome(Status.SUPPORTED, "simulation", "; ".join(notes), Grade.OBSERVED)
+
+
+def _draw_is_separable(rng: np.random.Generator, features: int, signal: float) -> bool:
+    X = rng.standard_normal((_SAMPLES, features))
+    X[:, 0] += signal
+    margin = -np.ones(_SAMPLES)
+    found = linprog(np.zeros(features), A_ub=-X, b_ub=margin, bounds=(None, None), method="highs")
+    return bool(found.status == 0)
+
+
+_SCALE = sqrt(1 + _c**2)
+
+_SEPARABILITY = Claim(
+    id="lead.separability-threshold",
+    printed=Variant(
+        "Gaussian data with $\\Delta = \\mu_f/\\sigma_f$ are separable through the origin, as "
+        "$N, d \\to \\infty$, iff $\\lambda > \\lambda_s(\\Delta) = \\min_c "
+        "E[(-c\\Delta - \\sqrt{1 + c^2}\\, G)_+^2]$.",
+        _Conic(_c * _Delta, _SCALE),
+    ),
+    source="lead: high-dimensional limit",
+    hypotheses=("Gaussian xi", "sigma_n > 0"),
+    checks=(_expectation_has_its_closed_form, _turns_separable_there),
+    controls=(
+        Variant("lambda_s = 1/2 for every Delta", _Conic(0 * _c, 1 + 0 * _c)),
+        Variant("twice the signal", _Conic(2 * _c * _Delta, _SCALE)),
+        Variant("the signal without its own noise", _Conic(_c * _Delta, 1 + 0 * _c)),
+    ),
+)
+
+CLAIMS = (_THRESHOLD_0, _GROKKING, _SEPARABILITY)
