@@ -137,7 +137,7 @@ class Population:
     @property
     def separates(self) -> bool:
         """The logits of the minimiser are not all zero."""
-        return self.optimal_mean != 0 or self.optimal_variance != 0
+        return bool(self.optimal_mean != 0 or self.optimal_variance != 0)
 
     @property
     def squared_ratio(self) -> Expr:

@@ -16,6 +16,7 @@ __all__ = [
     "between_scatter",
     "equivariance",
     "interpolation",
+    "kernel_of_the_weights",
     "noise_level",
     "rescaling_identities",
     "residual_of_normal_equations",
@@ -148,6 +149,19 @@ def signal_projector(spanning: Matrix) -> Matrix:
         return zeros(spanning.rows, spanning.rows)
     basis = Matrix.hstack(*independent)
     return basis * (basis.T * basis).inv() * basis.T
+
+
+def kernel_of_the_weights(centred: bool = True) -> Expr:
+    """C 1 for S_B = M C M^T, C = diag(pi) - pi pi^T, or diag(pi) where S_B is not centred.
+
+    It vanishes where S_B is centred, whose rank is then K - 1 at most.
+
+    >>> kernel_of_the_weights()
+    0
+    """
+    weights, pi, pit, one = letters("D pi pit 1_K")
+    relations: Relations = {(weights, one): pi, (pit, one): S.One}
+    return normal_form((weights - (pi * pit if centred else 0)) * one, relations)
 
 
 def between_scatter(means: Matrix, proportions: Matrix, *, centred: bool = True) -> Matrix:

@@ -74,7 +74,8 @@ def quadratic_member() -> Expr:
     It is (1 - alpha) ((z - 1)^2 - 1)/4, since log(1 + exp(-z)) = log(2 cosh(z/2)) - z/2. So least
     squares with target 1 is logit regularisation, and rational data have rational minimisers.
 
-    >>> quadratic_member().subs(alpha, Rational(1, 2))
+    >>> from sympy import Integer
+    >>> quadratic_member().subs(alpha, Integer(1) / 2)
     z**2/4 - log(2*cosh(z/2))
     """
     return (1 - alpha) / alpha * (z**2 / 4 - log(2 * cosh(z / 2)))
@@ -182,7 +183,8 @@ def accuracy_derivation() -> Derivation:
 def cosine(first: Expr = signal_weight, noise: Expr = noise_weight) -> Expr:
     """rho of the weights (S_1, w/sigma_n), with its sign.
 
-    >>> cosine(Rational(3), Rational(4)).subs(sigma_n, 1)
+    >>> from sympy import Integer
+    >>> cosine(Integer(3), Integer(4)).subs(sigma_n, 1)
     3/5
     """
     return first / sqrt(first**2 + noise**2 / sigma_n**2)

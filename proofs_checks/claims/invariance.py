@@ -43,7 +43,6 @@ __all__ = ["CLAIMS"]
 
 _N = Symbol("N", integer=True, positive=True)
 _d = Symbol("d", integer=True, positive=True)
-_POSITIVE = Interval.open(0, oo)
 
 
 # Perfect generalisation without signal noise.

@@ -63,7 +63,7 @@ _FACTS: Mapping[str, Callable[[_Trial], bool]] = {
     _MANY: lambda t: t.fit.size > t.fit.features,
     _AFFINE: lambda t: theory.signal_differences(t.fit.means).rank() == t.fit.means.cols - 1,
     _BIAS: lambda t: t.fit.has_bias,
-    _GAP: lambda t: not t.fit.penalty.gapvanishes(),
+    _GAP: lambda t: not t.fit.penalty.gap_vanishes(),
     _PRESENT: lambda t: set(t.fit.classes) == {1, 2},
 }
 
@@ -209,8 +209,8 @@ CLAIMS = (
     Claim(
         id="beck.prop-D2",
         printed=Variant(
-            "Let $\\alpha > 0$, $\\sigma_f = 0$, $\\lambda < 1$, class means affinely independent. "
-            "The minimiser generalises perfectly.",
+            "Let $\\alpha > 0$, $\\sigma_f = 0$, $\\lambda < 1$, class means affinely independent. The "
+            "minimiser generalises perfectly.",
             frozenset({_A, _CLEAN, _MANY, _AFFINE, _BIAS}),
         ),
         source="Beck et al. 2026, prop. D.2",
@@ -221,8 +221,8 @@ CLAIMS = (
             Variant(
                 "It does, almost surely, if moreover the targets of the classes differ (gap "
                 "$z_{high} - z_{low} > 0$) and every class occurs among the samples. Without a "
-                "bias the means have to be such that $W \\mu_c = z^*_{(c)}$ can be solved; linearly "
-                "independent means are.",
+                "bias the means have to be such that $W \\mu_c = z^*_{(c)}$ can be solved; "
+                "linearly independent means are.",
                 _REQUIRED,
             ),
         ),

@@ -235,9 +235,9 @@ CLAIMS = (
         correction=Correction(
             Repair.HYPOTHESIS,
             Variant(
-                "On separable training data unregularised accuracy can change with $\\gamma$. On data "
-                "that is not separable the unregularised minimiser exists as well, and its accuracy "
-                "does not depend on $\\gamma$ either.",
+                "On separable training data unregularised accuracy can change with $\\gamma$. On "
+                "data that is not separable the unregularised minimiser exists as well, and its "
+                "accuracy does not depend on $\\gamma$ either.",
                 _SCALED,
             ),
         ),

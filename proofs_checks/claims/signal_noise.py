@@ -51,8 +51,6 @@ from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
 
-_N = Symbol("N", integer=True, positive=True)
-_d = Symbol("d", integer=True, positive=True)
 _POSITIVE = Interval.open(0, oo)
 
 
