@@ -17,7 +17,9 @@ BEGIN, END = "<!-- verdicts -->", "<!-- end of verdicts -->"
 
 def verdict_table() -> str:
     """One row for each claim: id, verdict, grade."""
-    rows = [f"| `{id}` | {verdict} | {grade} |" for id, (verdict, grade) in expected_verdicts().items()]
+    rows = [
+        f"| `{id}` | {verdict} | {grade} |" for id, (verdict, grade) in expected_verdicts().items()
+    ]
     return "\n".join(["| claim | verdict | grade |", "|---|---|---|", *rows])
 
 

@@ -42,7 +42,7 @@ def mean_interval(values: Array) -> Interval:
 
 def _softmax(logits: Array) -> Array:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)

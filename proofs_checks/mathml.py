@@ -1,7 +1,8 @@
-r"""Formulas for the web: LaTeX and SymPy expressions as MathML that browsers set without any script.
+r"""Formulas for the web: LaTeX and SymPy expressions as MathML, which needs no script.
 
-`latex2mathml` does the translation. Its tree is then cut down to the elements and attributes of presentation MathML (so
-that no formula can carry a link, a style or a script into a page) and its spacing is corrected to that of TeX.
+`latex2mathml` does the translation. Its tree is then cut down to the elements and attributes of
+presentation MathML (so that no formula can carry a link, a style or a script into a page) and its
+spacing is corrected to that of TeX.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["expression_to_mathml", "latex_to_mathml", "text_to_html"]
 
-# latex2mathml's errors have no base class of their own, and some malformed input ends in plain ones.
+# latex2mathml's errors have no base class, and some malformed input ends in plain ones.
 _UNREADABLE: tuple[type[Exception], ...] = (
     *(kind for kind in vars(exceptions).values() if isinstance(kind, type)),
     IndexError,
@@ -31,11 +32,13 @@ _UNREADABLE: tuple[type[Exception], ...] = (
 # Elements of presentation MathML with the number of children each must have (None: any).
 _ELEMENTS = {
     "math": None, "mrow": None, "mi": 0, "mn": 0, "mo": 0, "mtext": 0, "mspace": 0, "mstyle": None,
-    "mfrac": 2, "msqrt": None, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2,
+    "mfrac": 2, "msqrt": None, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2,
+    "mover": 2,
     "munderover": 3, "mtable": None, "mtr": None, "mtd": None, "mpadded": None, "mphantom": None,
 }  # fmt: skip
 _ATTRIBUTES = {
-    "accent", "accentunder", "columnalign", "displaystyle", "fence", "form", "linethickness", "lspace",
+    "accent", "accentunder", "columnalign", "displaystyle", "fence", "form", "linethickness",
+    "lspace",
     "mathvariant", "movablelimits", "rspace", "scriptlevel", "stretchy", "width",
 }  # fmt: skip
 _SCRIPTS = ("msub", "msup", "msubsup", "munder", "mover", "munderover")
@@ -50,8 +53,9 @@ _NAMES = {"perp": "⊥"}
 def latex_to_mathml(latex: str, *, display: bool = False) -> Markup:
     r"""LaTeX mathematics as MathML, safe to place in a page.
 
-    A long formula becomes several ``<math>`` elements, cut before its outermost relations and terms, so that it wraps
-    on a narrow screen. LaTeX that cannot be translated is shown as it is, in a ``<code>`` element.
+    A long formula becomes several ``<math>`` elements, cut before its outermost relations and
+    terms, so that it wraps on a narrow screen. LaTeX that cannot be translated is shown as it is,
+    in a ``<code>`` element.
 
     Parameters
     ----------
@@ -101,7 +105,7 @@ def expression_to_mathml(expression: Basic) -> Markup:
 def text_to_html(text: str) -> Markup:
     r"""Plain text with mathematics between dollar signs as HTML; ``\$`` is a dollar sign.
 
-    Everything outside the mathematics is escaped. A dollar sign without a partner stands for itself.
+    Everything outside the mathematics is escaped. A dollar sign without a partner is itself.
 
     Examples
     --------
@@ -116,7 +120,7 @@ def text_to_html(text: str) -> Markup:
 
 
 def _check(element: ElementTree.Element) -> None:
-    """Keep what presentation MathML knows; raise ValueError where a formula did not come through."""
+    """Keep what presentation MathML knows; raise ValueError where a formula was lost."""
     if element.tag not in _ELEMENTS:
         raise ValueError(element.tag)
     arity = _ELEMENTS[element.tag]

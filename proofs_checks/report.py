@@ -1,4 +1,4 @@
-"""The ledger, a derivation or a certificate as one HTML page that needs nothing else: no network, no script, no fonts."""
+"""The ledger or a derivation as one HTML page that needs no network, no script and no fonts."""
 
 from __future__ import annotations
 
@@ -238,8 +238,14 @@ def _lead(entries: Sequence[_Entry]) -> str:
     totals = _totals(entries)
     phrases = {
         "holds": ("holds", "hold"),
-        "holds if": ("holds under a hypothesis that its source leaves out", "hold under a hypothesis that their source leaves out"),
-        "misprinted": ("is misprinted and holds as corrected", "are misprinted and hold as corrected"),
+        "holds if": (
+            "holds under a hypothesis that its source leaves out",
+            "hold under a hypothesis that their source leaves out",
+        ),
+        "misprinted": (
+            "is misprinted and holds as corrected",
+            "are misprinted and hold as corrected",
+        ),
         "refuted": ("is refuted by a witness", "are refuted by a witness"),
         "open": ("is open", "are open"),
     }  # fmt: skip

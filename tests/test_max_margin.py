@@ -58,4 +58,7 @@ def test_flow_obeys_the_bound_on_its_margin(seed: int) -> None:
     start = -math.log(math.expm1(len(samples) * math.log(2)))
     norms = np.linalg.norm(flow.y, axis=0)
     assert np.all((samples @ flow.y).min(axis=0) >= margin * norms + start - 1e-6)
-    print(norms[-1], margin, (samples @ flow.y[:, -1]).min() / norms[-1] / margin, flow.t[-1]); assert 0
+    # Phi' >= G^2/(1 + exp(Phi)), so that exp(Phi) + Phi gains at least G^2 t.
+    total = np.logaddexp(0, -(samples @ flow.y[:, -1])).sum()
+    last = -math.log(math.expm1(total))
+    assert math.exp(last) + last >= margin**2 * 1e5

@@ -104,8 +104,7 @@ def test_hinge_minimiser_meets_every_kind_of_pattern() -> None:
         except ShapeError:
             continue
         kinds.add((any(v < 0 for v in logits), any(v == 0 for v in logits)))
-    print(kinds)
-    assert kinds == 0
+    assert len(kinds) == 4
 
 
 def test_samples_that_are_not_in_general_position_are_refused() -> None:

@@ -63,10 +63,10 @@ CLAIMS = (
     Claim(
         id="lead.alignment-bound",
         printed=Variant(
-            "$\\sin \\angle(S, S_F) \\leq r \\epsilon / \\sqrt{1 - \\epsilon^2}$ in the metric of the "
-            "data, with $\\epsilon = (M - m)/(M + m)$ and "
-            "$m \\leq \\ell'(z_i)/(z_i - z^*) \\leq M$; for weights that are no minimiser the gradient "
-            "enters as $\\beta$.",
+            "$\\sin \\angle(S, S_F) \\leq r \\epsilon / \\sqrt{1 - \\epsilon^2}$ in the "
+            "metric of the data, with $\\epsilon = (M - m)/(M + m)$ and "
+            "$m \\leq \\ell'(z_i)/(z_i - z^*) \\leq M$; for weights that are no "
+            "minimiser the gradient enters as $\\beta$.",
             _Bound(_SPREAD, _DISPLACEMENT),
         ),
         source="lead: clustered logits align with Fisher's direction",
@@ -95,9 +95,9 @@ CLAIMS = (
         id="lead.linearity-bound",
         printed=Variant(
             "For any numbers $a$ and $b \\neq 0$, $\\sin \\angle(S, S_F) \\leq "
-            "(\\|P V\\| + \\|V - a T - b Z\\|)/(|b| \\|Z\\|)$ in the metric of the data, with $V$ the "
-            "gradients of the samples, $T$ their targets, $Z$ their logits and $P$ the projector on "
-            "the range of the data; no convexity is needed.",
+            "(\\|P V\\| + \\|V - a T - b Z\\|)/(|b| \\|Z\\|)$ in the metric of the data, with "
+            "$V$ the gradients of the samples, $T$ their targets, $Z$ their logits and $P$ the "
+            "projector on the range of the data; no convexity is needed.",
             theory.linearity_bound(),
         ),
         source="lead: found with the certificate of alignment",

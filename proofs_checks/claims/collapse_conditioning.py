@@ -174,7 +174,8 @@ CLAIMS = (
         printed=Variant(
             "The per-sample Hessian $\\mathrm{diag}(p) - p p^T$ at the minimiser has the "
             "eigenvalues 0, $(1 - p_c)/(K - 1)$ ($K - 2$ times) and $K p_c (1 - p_c)/(K - 1)$; on "
-            "the non-null space its condition number is $K p_c$ ($K > 2$), which falls with $\\delta$.",
+            "the non-null space its condition number is $K p_c$ ($K > 2$), which falls with "
+            "$\\delta$.",
             _SPECTRUM,
         ),
         source="lead: neural collapse",

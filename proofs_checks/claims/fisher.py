@@ -343,8 +343,8 @@ CLAIMS = (
             Repair.HYPOTHESIS,
             Variant(
                 "It is if $S_W$ is positive definite and $d \\geq K - 1$, with the maximum "
-                "$\\mathrm{tr}(S_W^{-1} S_B)$; for two balanced classes with means $\\pm\\mu$ it is "
-                "$1/r^2$, so that it is maximised where $r$ is minimised.",
+                "$\\mathrm{tr}(S_W^{-1} S_B)$; for two balanced classes with means $\\pm\\mu$ it "
+                "is $1/r^2$, so that it is maximised where $r$ is minimised.",
                 _RATIO_TRACE,
             ),
         ),
@@ -362,8 +362,8 @@ CLAIMS = (
     Claim(
         id="beck.effective-noise",
         printed=Variant(
-            "$Q_1$ an orthonormal basis of $\\mathrm{span}\\{\\mu_c - \\mu_1\\}$, $Q_2$ its complement: "
-            "$\\sigma_f = K^{-1} \\sum_c \\sqrt{\\mathrm{tr}(Q_1^T \\Sigma_c Q_1)/\\dim}$, "
+            "$Q_1$ an orthonormal basis of $\\mathrm{span}\\{\\mu_c - \\mu_1\\}$, $Q_2$ its "
+            "complement: $\\sigma_f = K^{-1} \\sum_c \\sqrt{\\mathrm{tr}(Q_1^T \\Sigma_c Q_1)/\\dim}$, "
             "$\\sigma_n$ likewise with $Q_2$, over the mean distance of the centroids, are the "
             "noise levels along and across the signal.",
             _EQ_35,

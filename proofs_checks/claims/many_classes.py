@@ -209,8 +209,8 @@ CLAIMS = (
     Claim(
         id="beck.prop-D2",
         printed=Variant(
-            "Let $\\alpha > 0$, $\\sigma_f = 0$, $\\lambda < 1$, class means affinely independent. The "
-            "minimiser generalises perfectly.",
+            "Let $\\alpha > 0$, $\\sigma_f = 0$, $\\lambda < 1$, class means affinely independent. "
+            "The minimiser generalises perfectly.",
             frozenset({_A, _CLEAN, _MANY, _AFFINE, _BIAS}),
         ),
         source="Beck et al. 2026, prop. D.2",
@@ -231,8 +231,8 @@ CLAIMS = (
     Claim(
         id="beck.multi-grokking",
         printed=Variant(
-            "$K = 10$, $\\lambda = 0.7$, $\\sigma_f = 0$, $\\alpha = 0.04$: delayed generalisation, "
-            "then collapse to the vertices.",
+            "$K = 10$, $\\lambda = 0.7$, $\\sigma_f = 0$, $\\alpha = 0.04$: delayed "
+            "generalisation, then collapse to the vertices.",
             _FIG_8,
         ),
         source="Beck et al. 2026, fig. 8",
