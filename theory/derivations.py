@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sympy import Basic, Eq, Expr, latex
+from sympy import Basic, Eq, Expr, UnevaluatedExpr, latex
 
 from .identities import is_identically_zero
 
@@ -80,7 +80,7 @@ def _follows(before: Step, step: Step) -> bool:
 def _same(a: Basic, b: Basic) -> bool:
     if isinstance(a, Eq) and isinstance(b, Eq):
         return _same(a.lhs, b.lhs) and _same(a.rhs, b.rhs)
-    return a == b or is_identically_zero(a - b) is True
+    return a == b or is_identically_zero((a - b).replace(UnevaluatedExpr, lambda e: e)) is True
 
 
 def _residual(equation: Basic) -> Expr:

@@ -116,6 +116,7 @@ def with_bias(
 ) -> Matrix:
     """Weights (without the bias) that minimise E (y (S^T x + b) - aim)^2.
 
+    >>> from sympy import Rational
     >>> identity = diag(1, 1)
     >>> with_bias(Rational(1, 3), (Matrix([1, 2]), Matrix([0, 0])), (identity, identity), 1).T
     Matrix([[4/19, 8/19]])

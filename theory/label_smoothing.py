@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sympy import Eq, Expr, KroneckerDelta, Mul, Sum, Symbol, cosh, exp, log
+from sympy import Eq, Expr, KroneckerDelta, Sum, Symbol, UnevaluatedExpr, cosh, exp, log
 from sympy.concrete.delta import deltasummation
 
 from .derivations import Derivation, Step
@@ -85,7 +85,7 @@ def binary_derivation() -> Derivation:
             Step(
                 "alpha = 2 eps and f = log(2 + 2 cosh z)/2",
                 (1 - 2 * epsilon) * cross_entropy()
-                + Mul(2 * epsilon, log(2 + 2 * cosh(z)) / 2, evaluate=False),
+                + 2 * epsilon * UnevaluatedExpr(log(2 + 2 * cosh(z)) / 2),
             ),
         ),
     )

@@ -363,7 +363,8 @@ CLAIMS = (
         id="beck.effective-noise",
         printed=Variant(
             "$Q_1$ an orthonormal basis of $\\mathrm{span}\\{\\mu_c - \\mu_1\\}$, $Q_2$ its "
-            "complement: $\\sigma_f = K^{-1} \\sum_c \\sqrt{\\mathrm{tr}(Q_1^T \\Sigma_c Q_1)/\\dim}$, "
+            "complement: "
+            "$\\sigma_f = K^{-1} \\sum_c \\sqrt{\\mathrm{tr}(Q_1^T \\Sigma_c Q_1)/\\dim}$, "
             "$\\sigma_n$ likewise with $Q_2$, over the mean distance of the centroids, are the "
             "noise levels along and across the signal.",
             _EQ_35,
