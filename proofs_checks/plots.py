@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MissingDependencyError, NoFiniteTargetError
+from ..errors import NoFiniteTargetError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,8 +92,6 @@ def penalty_figure(
     ------
     NoFiniteTargetError
         If the target is finite at none of `alphas`.
-    MissingDependencyError
-        If matplotlib is not installed.
 
     Examples
     --------
@@ -119,25 +117,22 @@ def penalty_figure(
             f"the penalty {name!r} has no finite target at any of alpha = {list(alphas)}; "
             "expected one at least; choose other alphas or leave this figure out"
         )
-    canvas, (above, below) = _canvas(rows=2)
-    _draw_losses(above, loss, strengths[finite], minimisers[finite])
-    _draw_target(below, sweep, targets, strengths[finite], minimisers[finite])
+    import matplotlib as mpl
+
     description = _describe(strengths[finite], minimisers[finite], sweep, targets)
-    return Figure(title=name, svg=_to_svg(canvas, name, description), description=description)
+    with mpl.rc_context(_STYLE):
+        canvas, (above, below) = _canvas(rows=2)
+        _draw_losses(above, loss, strengths[finite], minimisers[finite])
+        _draw_target(below, sweep, targets, strengths[finite], minimisers[finite])
+        svg = _to_svg(canvas, name, description)
+    return Figure(title=name, svg=svg, description=description)
 
 
 def _canvas(rows: int) -> tuple[Canvas, Sequence[Axes]]:
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure as Canvas
-    except ImportError as error:
-        raise MissingDependencyError(
-            "plots need matplotlib, which is not installed; install it with "
-            "`pip install logitreg[plot]`, or ask for a report without figures"
-        ) from error
-    with mpl.rc_context(_STYLE):
-        canvas = Canvas(figsize=(3.4, 1.95 * rows), layout="constrained")
-        axes: Any = canvas.subplots(rows, 1)
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas(figsize=(3.4, 1.95 * rows), layout="constrained")
+    axes: Any = canvas.subplots(rows, 1)
     return canvas, axes
 
 
@@ -164,9 +159,7 @@ def _draw_losses(
     axes.set_xlim(float(z[0]), float(z[-1]))
     axes.set_xlabel("logit z")
     axes.set_ylabel("loss ℓ(z)")
-    axes.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(alphas), columnspacing=1.2
-    )  # fmt: skip
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(alphas), columnspacing=1.2)
 
 
 def _draw_target(
@@ -210,11 +203,8 @@ def _describe(
 
 def _to_svg(canvas: Canvas, name: str, description: str) -> str:
     """The drawing as SVG: colours of the page, ids of its own, no metadata, no style sheet."""
-    import matplotlib as mpl
-
     buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
-        canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     # Only matplotlib's own output is parsed here, never a file from elsewhere.
     root = ElementTree.fromstring(buffer.getvalue())
     for parent in list(root.iter()):

@@ -70,7 +70,7 @@ def test_minimiser_below_one_ignores_the_noise_and_above_it_does_not() -> None:
     for count, quiet in ((21, True), (20, False)):
         x, labels = data(count, 20, 0.0, 1.0)
         w, _ = softmax_fit(x, labels, 3, 0.2)
-        assert bool(np.abs(w[:, 2:]).max() < 1e-4) is quiet
+        assert bool(np.abs(w[:, 2:]).max() < 1e-3) is quiet
 
 
 def test_logits_do_not_change_with_the_noise_level() -> None:

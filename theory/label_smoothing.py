@@ -102,7 +102,6 @@ def multiclass_derivation() -> Derivation:
                 smoothed_multiclass_cross_entropy(smoothed_targets()),
                 "start",
             ),
-            Step("collected", _log_sum_exp - (1 - epsilon) * logits[true_class] - epsilon * mean),
             Step(
                 "cross-entropy split off: alpha = eps and f = log sum exp(z_k) - mean(z)",
                 (1 - epsilon) * multiclass_cross_entropy() + epsilon * (_log_sum_exp - mean),

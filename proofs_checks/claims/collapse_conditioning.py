@@ -143,13 +143,15 @@ def _of_the_weights() -> Outcome:
     least, middle, largest = theory.within_hessian()
     q, r, own, rest = (Symbol(name, real=True) for name in ("q", "r", "v", "s"))
     form = (q + r) * own**2 + q * rest - ((q + r) * own - q * own) ** 2
-    a = Symbol("a", real=True)
+    a, gap = Symbol("a", real=True), Symbol("g", positive=True)
+    over_decay = theory.features_scale(gap) * least / (K * theory.weight_decay)
     return all_of(
         (
             _same(form, q * (own**2 + rest) + r * (1 - r) * own**2),
             _same(a - 2 * a / K, (1 - 2 / K) * a),
             _same(1 + (K - 1) + (K**2 - 3 * K + 1), (K - 1) ** 2),
             _same(largest / least, theory.condition_number()),
+            _same(over_decay, gap * total_strength / (K * theory.decay_weights())),
             prove_implication(
                 [K >= 3, total_strength > 0, total_strength < 1],
                 And(least <= middle, middle <= largest),

@@ -148,6 +148,7 @@ def _norm_follows(m: _Minimiser) -> Outcome:
     return all_of(
         (
             _same(m.squared_norm, m.weights**2 * (K - 1)),
+            _same(theory.features_scale(), m.features**2),
             _same(weight_decay * m.squared_norm, _TAU * _g * sqrt(n) * (K - 1)),
         )
     )
