@@ -182,7 +182,7 @@ CLAIMS = (
         ),
         source="lead: neural collapse",
         hypotheses=("K > 2", "p_c >= 1/K, and equal probabilities of the other classes"),
-        checks=(_pairs_are_eigenpairs, _condition_number_is_the_ratio),
+        checks=(_condition_number_is_the_ratio, _pairs_are_eigenpairs),
         controls=(
             Variant("K = 2 as well", _SPECTRUM._replace(least_classes=2)),
             Variant("condition number (K - 1) p_c", _SPECTRUM._replace(condition=(K - 1) * _p)),

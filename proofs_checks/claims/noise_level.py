@@ -221,8 +221,8 @@ CLAIMS = (
         id="beck.rescaling",
         printed=Variant(
             "$x \\leftarrow (I - P_\\perp) x + \\gamma P_\\perp x$, $P_\\perp = Q_2 Q_2^T$, "
-            "changes $\\sigma_n$ alone; regularised accuracy is insensitive to $\\gamma$, unregularised "
-            "accuracy is not.",
+            "changes $\\sigma_n$ alone; regularised accuracy is insensitive to $\\gamma$, "
+            "unregularised accuracy is not.",
             _SCALED._replace(hypotheses=frozenset({_MANY, _NOISY})),
         ),
         source="Beck et al. 2026, eq. 36",
