@@ -125,7 +125,7 @@ def _labels(y: ArrayLike, samples: int) -> tuple[NDArray[Any], NDArray[np.intp]]
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise DataError(
-            f"y holds the single label {classes[0]!r}; expected two classes or more; if X is "
+            f"y holds the single label {classes[0]}; expected two classes or more; if X is "
             "already multiplied by its labels, leave y out"
         )
     if len(classes) > 2 and labels.dtype.kind == "f" and not np.all(classes == np.floor(classes)):
@@ -197,9 +197,8 @@ def factor(matrix: Matrix) -> Factors:
     if rank < matrix.shape[1]:
         dependent = sorted(int(column) for column in pivots[rank:])
         raise RankDeficientError(
-            f"the design matrix has rank {rank} of {matrix.shape[1]}: column"
-            f"{'s' if len(dependent) > 1 else ''} {', '.join(map(str, dependent[:5]))}"
-            f"{', ...' if len(dependent) > 5 else ''} depend on the others; expected linearly "
-            "independent columns; drop those columns (with a bias, constant features too)"
+            f"the design matrix has rank {rank} of {matrix.shape[1]}; dependent on the others: column "
+            f"{', '.join(map(str, dependent[:5]))}{', ...' if len(dependent) > 5 else ''}; expected "
+            "linearly independent columns; drop those columns (with a bias, constant features too)"
         )
     return Factors(scaled, exponents, q, r, pivots)

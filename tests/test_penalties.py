@@ -69,7 +69,7 @@ def test_an_expression_becomes_a_penalty_like_any_other() -> None:
     user = penalty("log(cosh(z))")
     assert user.expression == CATALOGUE["log-cosh"].expression
     assert user.multiclass == CATALOGUE["log-cosh"].multiclass
-    with pytest.raises(ExpressionError):
+    with pytest.raises(ExpressionError, match="Did you mean the penalty 'quadratic'"):
         penalty("quadratics")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from types import MappingProxyType
 
 from sympy import (
@@ -24,7 +25,7 @@ from sympy import (
     sympify,
 )
 
-from ..errors import UnknownNameError
+from ..errors import ExpressionError, UnknownNameError
 from .parsing import parse_expression
 from .symbols import K, k, logits, z
 
@@ -209,6 +210,11 @@ def penalty(name_or_expression: str | Expr | Penalty, **values: object) -> Penal
         return name_or_expression.with_values(**values)
     if isinstance(name_or_expression, str) and name_or_expression in CATALOGUE:
         return CATALOGUE[name_or_expression].with_values(**values)
-    expression = parse_expression(name_or_expression)
+    try:
+        expression = parse_expression(name_or_expression)
+    except ExpressionError as error:
+        near = get_close_matches(str(name_or_expression), CATALOGUE, n=1)
+        hint = f" Did you mean the penalty {near[0]!r}?" if near else ""
+        raise ExpressionError(f"{error}{hint}") from None
     user = Penalty(str(name_or_expression), expression, coordinatewise(expression))
     return user.with_values(**values)
