@@ -92,7 +92,7 @@ def _has_one_solution(form: _ClosedForm) -> Outcome:
 def _increases(branch: Branch) -> Outcome:
     slope = simplify(_at(branch, positive_logit).diff(positive_logit))
     if not slope.has(K):
-        return prove(Gt(slope, 0), {positive_logit: Interval.open(0, oo)})
+        return prove(Gt(slope, 0, evaluate=False), {positive_logit: Interval.open(0, oo)})
     # K = 3, 4, ... as 3 plus a non-negative number: the sign follows term by term.
     shifted = expand(in_exponentials(slope.subs(K, 3 + Symbol("n", nonnegative=True))))
     for form in (simplify(shifted), shifted):

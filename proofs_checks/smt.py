@@ -60,29 +60,30 @@ def prove_implication(
     'undecided'
     """
     translation = _Translation()
+    context = translation.context
     given = [translation.boolean(hypothesis) for hypothesis in hypotheses]
     holds = translation.boolean(conclusion)
     fails = translation.boolean(Not(conclusion))
     given += [*translation.roots, *translation.assumptions()]
 
-    answer, found = _satisfy([*given, fails], timeout_ms)
+    answer, found = _satisfy(context, [*given, fails], timeout_ms)
     shown = " and ".join(str(h) for h in hypotheses) or "no hypotheses"
     if answer == z3.sat:
         return _refuted(found, translation.names, hypotheses, conclusion, shown)
     if answer == z3.unsat:
-        answer, found = _satisfy([*given, z3.Not(holds)], timeout_ms)
+        answer, found = _satisfy(context, [*given, z3.Not(holds)], timeout_ms)
         if answer == z3.sat:
             return Outcome.undecided(_METHOD, f"{conclusion} is not defined everywhere")
     if answer == z3.unknown:
         return Outcome.undecided(_METHOD, f"z3 gave up: {found}")
-    if conclusion != S.false and _satisfy(given, timeout_ms)[0] == z3.unsat:
+    if conclusion != S.false and _satisfy(context, given, timeout_ms)[0] == z3.unsat:
         return Outcome.undecided(_METHOD, f"no point satisfies the hypotheses {shown}")
     return Outcome.proved(_METHOD, f"unsat: {shown}, and not ({conclusion})")
 
 
-def _satisfy(constraints: Sequence[Any], timeout_ms: int) -> tuple[Any, Any]:
+def _satisfy(context: Any, constraints: Sequence[Any], timeout_ms: int) -> tuple[Any, Any]:
     """z3's answer, with its model or with the reason why there is none."""
-    solver = z3.Solver()
+    solver = z3.Solver(ctx=context)
     solver.set("timeout", timeout_ms)
     solver.add(*constraints)
     answer = solver.check()
@@ -134,6 +135,8 @@ class _Translation:
     """From SymPy to z3: a variable for each symbol, and a root s >= 0, s^2 = t for each sqrt(t)."""
 
     def __init__(self) -> None:
+        # A context of its own, so that models do not depend on what was asked before.
+        self.context = z3.Context()
         self.names: dict[Symbol, Any] = {}
         self.roots: list[Any] = []
         self._root_of: dict[Basic, Any] = {}
@@ -145,7 +148,7 @@ class _Translation:
 
     def _normal(self, node: Basic) -> Any:
         if node in (S.true, S.false):
-            return z3.BoolVal(bool(node))
+            return z3.BoolVal(bool(node), self.context)
         if isinstance(node, (And, Or)):
             join = z3.And if isinstance(node, And) else z3.Or
             return join(*map(self._normal, node.args))
@@ -175,10 +178,10 @@ class _Translation:
         if isinstance(node, Symbol):
             if node not in self.names:
                 # Two symbols may share a name; two variables of z3 may not.
-                self.names[node] = z3.Real(f"{node.name}!{len(self.names)}")
+                self.names[node] = z3.Real(f"{node.name}!{len(self.names)}", self.context)
             return self.names[node]
         if node.is_Rational:
-            return z3.RealVal(f"{node.p}/{node.q}")
+            return z3.RealVal(f"{node.p}/{node.q}", self.context)
         if node.is_Add or node.is_Mul:
             return reduce(add if node.is_Add else mul, map(self.term, node.args))
         if node.is_Pow and (2 * node.exp).is_Integer:
@@ -195,6 +198,6 @@ class _Translation:
         inside = self.term(radicand)
         self._defined.append(inside >= 0)
         if radicand not in self._root_of:
-            root = self._root_of[radicand] = z3.Real(f"root!{len(self._root_of)}")
+            root = self._root_of[radicand] = z3.Real(f"root!{len(self._root_of)}", self.context)
             self.roots += [root >= 0, z3.Implies(inside >= 0, root * root == inside)]
         return self._root_of[radicand]

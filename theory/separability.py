@@ -335,18 +335,20 @@ def decayed_noise_weight(power: int) -> Expr:
     return pull * sigma_n**power / gamma
 
 
-def weight_decay_lemmas(*, decay: bool = True, noise_has_mean: bool = True) -> tuple[Lemma, ...]:
+def weight_decay_lemmas(*, noise_has_mean: bool = True) -> tuple[Lemma, ...]:
     """sigma_f = 0: no weights e_1 s (s > 0) are stationary under weight decay.
 
-    All logits are mu s there, with one slope l' = l'(mu s); stationarity along the mean b of the
-    noise is l' ||b||^2 = 0, and along the signal N mu l' + gamma s = 0.
+    All logits are mu s there, with one slope l' = l'(mu s), that of cross-entropy, negative;
+    stationarity along the mean b of the noise is l' ||b||^2 = 0, and along the signal
+    N mu l' + gamma s = 0.
     """
-    slope, s = Symbol("l_prime", real=True), Symbol("s", positive=True)
+    slope, s = Symbol("l_prime", negative=True), Symbol("s", positive=True)
     gamma, count = Symbol("gamma", nonnegative=True), Symbol("M", positive=True)
     square = Symbol("B", nonnegative=True)
-    given: tuple[Expr, ...] = (Eq(slope * square, 0), Eq(count * slope + gamma * s, 0))
-    if decay:
-        given += (Gt(gamma, 0),)
+    given: tuple[Expr, ...] = (
+        Eq(slope * square, 0, evaluate=False),
+        Eq(count * slope + gamma * s, 0),
+    )
     if noise_has_mean:
         given += (Ne(square, 0),)
     return (Lemma("no stationary weights along the signal", given, S.false),)

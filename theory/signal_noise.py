@@ -44,6 +44,7 @@ __all__ = [
     "cosine_at_the_minimum",
     "cosine_derivation",
     "equivariance",
+    "first_order_gradient_residuals",
     "first_order_stationarity",
     "least_norm_weights",
     "logit_moments",
@@ -219,6 +220,31 @@ def equivariance() -> tuple[MatrixExpr, MatrixExpr]:
     """
     X, A, S = MatrixSymbol("X", _N, _d), MatrixSymbol("A", _d, _d), MatrixSymbol("S", _d, 1)
     return (X * A) * (A.I * S), X * S
+
+
+def first_order_gradient_residuals() -> tuple[Expr, Expr]:
+    """d/dsigma_f of one sample's gradient x l'(x^T S) at 0, less l''(z*) x (S_1 xi + x^T dS).
+
+    Both are zero: along the signal, and along any coordinate eta of the noise. To first order S is
+    (z*/mu_f + sigma_f a, sigma_f w) and l' is l''(z*) (z - z*); m = w^T xi_perp.
+
+    >>> first_order_gradient_residuals()
+    (0, 0)
+    """
+    t, xi, a, m, eta, target = (
+        Symbol(name, real=True) for name in ("t", "xi_f", "a", "m", "eta", "z_star")
+    )
+    bend = Symbol("l_bend", positive=True)
+    first = target / mu_f
+    logit = (mu_f + t * xi) * (first + t * a) + t * m
+    along, off = (
+        expand((x * bend * (logit - target)).diff(t).subs(t, 0) - claimed)
+        for x, claimed in (
+            (mu_f + t * xi, mu_f * bend * (first * xi + mu_f * a + m)),
+            (eta, eta * bend * (first * xi + mu_f * a + m)),
+        )
+    )
+    return along, off
 
 
 def first_order_stationarity() -> MatrixExpr:

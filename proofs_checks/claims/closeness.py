@@ -168,13 +168,16 @@ _ERROR = ratio**2 / (1 + ratio**2)
 _INSENSITIVITY = Claim(
     id="beck.insensitivity",
     printed=Variant(
-        "Beyond these cases the direction stays close to Fisher's whenever the logits cluster "
-        "(the angle being Euclidean), so generalisation accuracy hardly depends on the form or "
-        "strength of the penalty.",
+        "Beyond these cases the direction stays close to Fisher's whenever the logits cluster, so "
+        "generalisation accuracy hardly depends on the form or strength of the penalty.",
         _Closeness("Euclidean", ratio, _ERROR),
     ),
     source="Beck et al. 2026, sec. 3.4",
-    hypotheses=("X of full column rank", "mu(S) > 0"),
+    hypotheses=(
+        "X of full column rank",
+        "mu(S) > 0",
+        "close, as the source leaves it open: a Euclidean angle of sine at most r",
+    ),
     checks=(_stays_close, _classifies),
     correction=Correction(
         Repair.HYPOTHESIS,

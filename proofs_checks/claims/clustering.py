@@ -230,7 +230,12 @@ _PROPOSITION = Claim(
         _PRINTED_PROP,
     ),
     source="Beck et al. 2026, prop. 3.1",
-    hypotheses=("x Gaussian", "mu_x != 0", "l convex with a unique minimum"),
+    hypotheses=(
+        "x Gaussian",
+        "mu_x != 0",
+        "l convex with a unique minimum",
+        "not by machine: E l has at S = 0 the slope l'(0) mu(S) where l is differentiable",
+    ),
     checks=(_has_the_smallest_ratio,),
     correction=Correction(
         Repair.HYPOTHESIS,
@@ -347,7 +352,12 @@ _ENVELOPE = Claim(
         _Slope(_STEIN, _SMOOTH),
     ),
     source="Beck et al. 2026, prop. C.3",
-    hypotheses=("f convex", "f twice differentiable", "unique minimiser m > 0"),
+    hypotheses=(
+        "f convex",
+        "f twice differentiable",
+        "unique minimiser m > 0",
+        "not by machine: derivatives under the expectation, and that mu*(r) exists",
+    ),
     checks=(_has_this_slope,),
     correction=Correction(
         Repair.HYPOTHESIS,

@@ -127,7 +127,10 @@ _DROPOUT = Claim(
         _LOGISTIC,
     ),
     source="primer, regularisation of weights",
-    hypotheses=("features kept independently, with probability p in (0, 1)",),
+    hypotheses=(
+        "features kept independently, with probability p in (0, 1)",
+        "averaging: the output with the weights p w is the mean of the thinned outputs",
+    ),
     checks=(_the_scaled_output_is_the_average, _has_the_closed_form),
     correction=Correction(
         Repair.HYPOTHESIS,

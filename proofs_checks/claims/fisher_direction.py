@@ -224,7 +224,11 @@ _COR_33 = Claim(
         _Optimum(theory.fisher(), _PRINTED_33),
     ),
     source="Beck et al. 2026, cor. 3.3 = thm C.2",
-    hypotheses=("mu != 0", "l convex with a unique minimum"),
+    hypotheses=(
+        "mu != 0",
+        "l convex with a unique minimum",
+        "quadratic loss on samples: by beck.cor-3.2",
+    ),
     checks=(
         _has_the_smallest_squared_ratio,
         _minimisers_have_it,

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sympy import Eq, Expr, Interval, Matrix, Rational, Sum, Symbol, cosh, exp, limit, log, oo
+from sympy import (
+    Eq,
+    Expr,
+    Ge,
+    Gt,
+    Interval,
+    Matrix,
+    Rational,
+    Sum,
+    Symbol,
+    cancel,
+    cosh,
+    exp,
+    limit,
+    log,
+    oo,
+)
 
 from ...theory import label_smoothing as theory
 from ...theory.label_smoothing import epsilon
+from ...theory.losses import cross_entropy
 from ...theory.symbols import K, k, logits, z
 from ..checks import (
     Proposition,
@@ -47,6 +64,15 @@ def _some_strength_gives_label_smoothing(f: Expr) -> Outcome:
     return _is_label_smoothing(_Instance(f, epsilon / growth))
 
 
+def _twice_it_is_an_instance_up_to_a_factor(f: Expr) -> Outcome:
+    """1/(1 - eps) of the smoothed loss is that of the penalty 2 f at alpha = eps/(1 - eps)."""
+    factor, alpha = 1 - epsilon, epsilon / (1 - epsilon)
+    of_cross_entropy, of_penalty = (cancel(factor * weight) for weight in (1 - alpha, alpha))
+    scaled = of_cross_entropy * cross_entropy() + of_penalty * 2 * f
+    relation = Eq(theory.smoothed_cross_entropy(), scaled, evaluate=False)
+    return holds_on_its_domain([Proposition(relation, _DOMAIN)])
+
+
 _MEAN = Sum(logits[k], (k, 1, K)) / K
 _LOG_SUM_EXP = log(Sum(exp(logits[k]), (k, 1, K)))
 
@@ -77,7 +103,10 @@ def _targets_are_a_distribution(off_target: Expr) -> Outcome:
     total = (1 - epsilon) + K * off_target
     domain = {epsilon: Interval.open(0, 1), K: Interval(2, oo)}
     return holds_on_its_domain(
-        [Proposition(Eq(total, 1, evaluate=False), domain), Proposition(off_target >= 0, domain)]
+        [
+            Proposition(Eq(total, 1, evaluate=False), domain),
+            Proposition(Ge(off_target, 0, evaluate=False), domain),
+        ]
     )
 
 
@@ -109,12 +138,15 @@ def _loss_has_a_finite_minimiser(smallest_target: Expr) -> Outcome:
     Along the logit x of one class against the rest the loss is
     -y' log sigmoid(x) - (1 - y') log sigmoid(-x), of slope sigmoid(x) - y'. With 0 < y' < 1 the
     slope vanishes at x = log(y'/(1 - y')) and is increasing; with y' = 0 it is positive everywhere,
-    so that the loss falls without end as x -> -oo.
+    so that the loss falls without end as x -> -oo. What is left of the loss is 1 - y' times that of
+    the other classes among themselves, with targets y'_k/(1 - y'): class by class to the last.
     """
     sigmoid = 1 / (1 + exp(-z))
     line = {z: Interval(-oo, oo)}
     if smallest_target == 0:
-        slope = holds_on_its_domain([Proposition(sigmoid > 0, line)])
+        slope = holds_on_its_domain([Proposition(Gt(sigmoid, 0, evaluate=False), line)])
+        if not slope.supported:
+            return Outcome.undecided(slope.method, slope.detail)
         return Outcome.refuted(
             slope.method,
             "the slope sigmoid(x) never vanishes",
@@ -123,11 +155,12 @@ def _loss_has_a_finite_minimiser(smallest_target: Expr) -> Outcome:
         )
     at_root = sigmoid.subs(z, log(_target / (1 - _target)))
     domain = {_target: Interval.open(0, 1)}
+    of_the_targets = {epsilon: Interval.Lopen(0, 1), K: Interval(2, oo)}
     return holds_on_its_domain(
         [
             Proposition(Eq(at_root, _target, evaluate=False), domain),
-            Proposition(sigmoid.diff(z) > 0, line),
-            Proposition(smallest_target > 0, {epsilon: Interval.Lopen(0, 1), K: Interval(2, oo)}),
+            Proposition(Gt(sigmoid.diff(z), 0, evaluate=False), line),
+            Proposition(Gt(smallest_target, 0, evaluate=False), of_the_targets),
         ]
     )
 
@@ -141,13 +174,18 @@ CLAIMS = (
             _F,
         ),
         source="Beck et al. 2026, sec. 3.1",
-        hypotheses=("targets (1 - eps, eps) with 0 < eps < 1/2",),
-        checks=(_some_strength_gives_label_smoothing,),
+        hypotheses=(
+            "targets (1 - eps, eps) with 0 < eps < 1/2",
+            "instance: the two losses are equal for some alpha, not up to a factor",
+        ),
+        checks=(_some_strength_gives_label_smoothing, _twice_it_is_an_instance_up_to_a_factor),
         correction=Correction(
             Repair.FORMULA,
             Variant(
                 "Label smoothing with targets $(1 - \\epsilon, \\epsilon)$ is the instance "
-                "$f(z) = \\tfrac{1}{2} \\log(2 + 2\\cosh z)$ with $\\alpha = 2\\epsilon$.",
+                "$f(z) = \\tfrac{1}{2} \\log(2 + 2\\cosh z)$ with $\\alpha = 2\\epsilon$. (Up to "
+                "the factor $1 - \\epsilon$ it is also that of $f(z) = \\log(2 + 2\\cosh z)$, with "
+                "$\\alpha = \\epsilon/(1 - \\epsilon)$.)",
                 _F / 2,
             ),
         ),
@@ -214,11 +252,11 @@ CLAIMS = (
         id="primer.ls-formula",
         printed=Variant(
             "Smoothing replaces the one-hot target $y$ by "
-            "$y'_i = (1 - \\epsilon) y_i + \\epsilon/N$ for $N$ classes (a distribution).",
+            "$y'_i = (1 - \\epsilon) y_i + \\epsilon/N$ for $N$ classes.",
             epsilon / K,
         ),
         source="Chadha 2020, Label smoothing",
-        hypotheses=("0 < eps < 1", "N >= 2 classes"),
+        hypotheses=("0 < eps < 1", "N >= 2 classes", "y' is to be a distribution, as y is"),
         checks=(_targets_are_a_distribution,),
         controls=(
             Variant("off-target mass eps/(N - 1)", epsilon / (K - 1)),
@@ -281,7 +319,10 @@ CLAIMS = (
             epsilon / K,
         ),
         source="Chadha 2020, Label smoothing",
-        hypotheses=("eps > 0, so that every y'_i > 0",),
+        hypotheses=(
+            "0 < eps <= 1, so that every y'_i > 0",
+            "N >= 2 classes; logits up to their common level",
+        ),
         checks=(_loss_has_a_finite_minimiser,),
         controls=(
             Variant("no smoothing: eps = 0", Rational(0)),

@@ -66,9 +66,7 @@ def _regularisation_wins_at_large_noise(hypotheses: frozenset[str]) -> Outcome:
                 f"rows {rows(X)}: all logits are z* at S = z* {tuple(weights)}, of accuracy < 1/2 "
                 "at every sigma_n, while max margin tends to 1/2"
             )
-        elif (
-            _NOISE not in hypotheses and _max_margin_is_along_the_signal(X) and any(weights[1:, 0])
-        ):
+        elif _NOISE not in hypotheses and _signal_is_best(X, weights):
             witness = (
                 f"rows {rows(X)}: max margin is along e_1 at every sigma_n, the best accuracy "
                 f"there is; least squares, a member of the class, has w/S_1 = "
@@ -212,9 +210,7 @@ class _Decay(NamedTuple):
 
 
 def _has_no_perfect_minimiser(decay: _Decay) -> Outcome:
-    return lemmas_hold(
-        theory.weight_decay_lemmas(decay=decay.positive, noise_has_mean=decay.noise_has_mean)
-    )
+    return lemmas_hold(theory.weight_decay_lemmas(noise_has_mean=decay.noise_has_mean))
 
 
 def _depends_on_the_noise(decay: _Decay) -> Outcome:

@@ -33,7 +33,7 @@ _SEPARABLE, _FLOW = "linearly separable data", "weights from gradient flow"
 
 
 def _is_monotone(training: _Training) -> Outcome:
-    return prove(Lt(training.loss.diff(z), 0), _LINE)
+    return prove(Lt(training.loss.diff(z), 0, evaluate=False), _LINE)
 
 
 def _diverges_along_the_largest_margin(training: _Training) -> Outcome:
@@ -122,7 +122,11 @@ _UNREGULARISED = Claim(
         _Training(cross_entropy(), frozenset({_SEPARABLE})),
     ),
     source="Beck et al. 2026, sec. 3.2",
-    hypotheses=("alpha = 0", "linearly separable data"),
+    hypotheses=(
+        "alpha = 0",
+        "linearly separable data",
+        "not by machine: the calculus along the flow that joins the lemmas",
+    ),
     checks=(_is_monotone, _diverges_along_the_largest_margin),
     correction=Correction(
         Repair.HYPOTHESIS,

@@ -69,12 +69,15 @@ class _Example:
         return True
 
     def fixes_the_level(self) -> bool:
-        """Strictly convex along (1, ..., 1)."""
+        """Strictly convex and coercive along (1, ..., 1); an even f is both if it is the first."""
         if self._coordinatewise:
             bends = [p.slope.diff(x) for p in pieces(self.f.expression)]
             return all(prove(Gt(bend, 0), {x: Interval.open(0, oo)}).supported for bend in bends)
         along = second_directional_derivative(self.f.multiclass).replace(direction[k], Rational(1))
-        return bool(simplify(along.doit()).is_positive)
+        level = Symbol("t", real=True)
+        values = self.f.multiclass.replace(logits[k], level).doit()
+        coercive = all(limit(values, level, end) == oo for end in (oo, -oo))
+        return coercive and bool(simplify(along.doit()).is_positive)
 
     def grows_along_the_gap(self) -> bool:
         return bool(
@@ -118,7 +121,7 @@ _HYPOTHESES: Mapping[str, Callable[[_Example], bool]] = {
     "f symmetric": _Example.is_symmetric,
     "f convex": _Example.is_convex,
     "f differentiable at equal logits": _Example.is_differentiable,
-    "f strictly convex in the common level": _Example.fixes_the_level,
+    "f strictly convex and coercive in the common level": _Example.fixes_the_level,
     "f grows without bound with the gap": _Example.grows_along_the_gap,
 }
 
@@ -207,7 +210,7 @@ CLAIMS = (
         controls=tuple(
             Variant(f"without: {name}", _ALL - {name})
             for name in (
-                "f strictly convex in the common level",
+                "f strictly convex and coercive in the common level",
                 "f grows without bound with the gap",
                 "f differentiable at equal logits",
                 "f symmetric",

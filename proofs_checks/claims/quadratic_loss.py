@@ -261,11 +261,15 @@ _TOY_QUADRATIC = Claim(
     id="beck.toy-quadratic",
     printed=Variant(
         "Three points in the plane, $\\ell(z) = (z - a)^2$: the minimisers for $a = 2$ and $a = 6$ "
-        "are colinear (with ratio 3) and $r$ is equal.",
+        "are colinear and $r$ is equal.",
         _Toy(_COMMON, Rational(3), Rational(1)),
     ),
     source="Beck et al. 2026, fig. 11",
-    hypotheses=("the points span the plane", "their sum is not zero"),
+    hypotheses=(
+        "the points span the plane",
+        "their sum is not zero",
+        "colinear: S(6) = 3 S(2)",
+    ),
     checks=(_minimisers_are_colinear,),
     controls=(
         Variant("the minimisers are equal", _Toy(_COMMON, Rational(1), Rational(1))),
@@ -302,11 +306,11 @@ _TOY_HINGE = Claim(
     id="beck.toy-hinge",
     printed=Variant(
         "The same points, $\\ell(z) = (z - 2)^2 + b \\max(0, -z)$: the minimisers for $b = 0$ and "
-        "$b = 6$ need not be colinear (here: (2, 0), (-3, 2), (1, -1)).",
+        "$b = 6$ need not be colinear.",
         _Hinge(_POINTS, Rational(6)),
     ),
     source="Beck et al. 2026, fig. 12",
-    hypotheses=("some sample is misclassified at b = 0",),
+    hypotheses=("some sample is misclassified at b = 0", "the points (2, 0), (-3, 2), (1, -1)"),
     checks=(_minimisers_differ_in_direction,),
     controls=(
         Variant("b = 0", _Hinge(_POINTS, Rational(0))),

@@ -103,7 +103,11 @@ _THRESHOLD_0 = Claim(
         _Threshold(HALF, "every"),
     ),
     source="Beck et al. 2026, sec. 5.1",
-    hypotheses=("no bias", "the unregularised solution has the max-margin direction"),
+    hypotheses=(
+        "no bias",
+        "the unregularised solution has the max-margin direction",
+        "not by machine: the geometry of C(N+1, d) = C(N, d) + C(N, d-1) (Cover)",
+    ),
     checks=(_labellings_are_separable_above, _max_margin_is_the_signal_below),
     correction=Correction(
         Repair.FORMULA,
@@ -152,7 +156,7 @@ def _groks(hypotheses: frozenset[str]) -> Outcome:
             )
     if not hypotheses >= {_LAMBDA, _NOISE, _ALPHA}:
         return Outcome.undecided(EXACT, "neither proved nor refuted")
-    slope = prove(Gt(1 / (1 + exp(z)), 0), {z: Interval(-oo, oo)})
+    slope = prove(Gt(1 / (1 + exp(z)), 0, evaluate=False), {z: Interval(-oo, oo)})
     return all_of((slope, lemmas_hold((*theory.fitting_lemmas(), *theory.descent_lemmas()))))
 
 
@@ -164,8 +168,8 @@ def _how_grokking_fails(X: Matrix, separable: bool, regularised: bool) -> str | 
                 "at alpha = 0 the noise weight stays within [-1, 1] while S_1 grows without end: "
                 "the accuracy tends to 1 there, so that the delay does not diverge"
             )
-    if separable and not regularised:
-        return "at alpha = 0 the noise weights stay a fixed fraction of S_1: no generalisation"
+    if separable and not regularised and lemmas_hold(theory.fitting_lemmas()).supported:
+        return "at alpha = 0 ||S_perp||/S_1 is bounded from below: no generalisation"
     limit_point = least_norm_weights(X)
     if any(limit_point[1:]):
         return f"descent ends at S = z* {tuple(limit_point)}: no generalisation"
@@ -184,6 +188,7 @@ _GROKKING = Claim(
         "gradient descent from zero with step at most 1/smoothness",
         "f convex, smooth, not constant",
         "noise in general position (Gaussian: almost surely)",
+        "not by machine: sums over the steps of descent, and S_T continuous in alpha",
     ),
     checks=(_groks,),
     correction=Correction(

@@ -203,13 +203,14 @@ def _grows_as_claimed(claim: _Growth) -> Outcome:
 _C_LINEAR = Claim(
     id="beck.C-linear",
     printed=Variant(
-        "$\\|S_\\perp\\|/S_1$ is linear in $\\sigma_f$ for small $\\sigma_f$ (to leading order).",
+        "$\\|S_\\perp\\|/S_1$ is linear in $\\sigma_f$ for small $\\sigma_f$.",
         _Growth(power=1, exactly=False, determined=True),
     ),
     source="Beck et al. 2026, App. E.5",
     hypotheses=(
         "the same xi for every sigma_f; X of full column rank, lambda < 1",
-        "l twice differentiable at z* > 0",
+        "linear: to leading order",
+        "l twice continuously differentiable near z* > 0, l''(z*) > 0",
         "the regression of xi_f on (1, noise) has noise coefficients (almost surely)",
     ),
     checks=(_grows_as_claimed,),

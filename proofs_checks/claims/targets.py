@@ -27,6 +27,7 @@ from ...theory.penalties import CATALOGUE
 from ...theory.symbols import z
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
+from ..counterexamples import needs
 from ..evidence import Grade, Outcome
 from ..prover import prove, sign_at
 from ..smt import prove_implication
@@ -51,7 +52,7 @@ class _Example(NamedTuple):
 
 
 def _is_convex(example: _Example) -> bool:
-    return prove(Ge(example.f.diff(z, 2), 0), _LINE).supported
+    return prove(Ge(example.f.diff(z, 2), 0, evaluate=False), _LINE).supported
 
 
 _HYPOTHESES: Mapping[str, Callable[[_Example], bool]] = {
@@ -74,19 +75,21 @@ def _has_a_unique_finite_target(hypotheses: frozenset[str]) -> Outcome:
 
     Proved in real arithmetic otherwise: cross-entropy is strictly convex, hence so is the loss and
     its minimiser is unique; f(b) > f(0) for some b > 0 and convexity make f grow at least linearly
-    on both sides, while cross-entropy is positive, so that a minimiser exists.
+    on both sides, while cross-entropy is positive, so that a minimiser exists. It is not negative:
+    l(-z) - l(z) = (1 - alpha) z, f being even.
     """
     for example in _EXAMPLES:
         if all(_HYPOTHESES[name](example) for name in hypotheses):
-            falls = prove(Lt(example.loss.diff(z), 0), _LINE)
+            falls = prove(Lt(example.loss.diff(z), 0, evaluate=False), _LINE)
             if falls.supported:
                 witness = f"f = {example.f}, alpha = {example.strength}: l'(z) < 0 for every z"
                 return Outcome.refuted(falls.method, "no finite minimiser", witness, falls.grade)
     return all_of(
         (
             prove(Gt(cross_entropy().diff(z, 2), 0), _LINE),
-            prove(Gt(cross_entropy(), 0), _LINE),
-            *_growth_lemmas(hypotheses),
+            prove(Gt(cross_entropy(), 0, evaluate=False), _LINE),
+            prove(Eq(cross_entropy(-z) - cross_entropy(z), z, evaluate=False), _LINE),
+            *map(needs, _growth_lemmas(hypotheses)),
         )
     )
 

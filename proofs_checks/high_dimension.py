@@ -1,0 +1,274 @@
+"""The limits of high dimension solved numerically, and seeded simulations to hold them against.
+
+Samples are Gaussian signal plus noise with labels absorbed. What is simulated is worth OBSERVED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar, nnls, root, root_scalar
+from scipy.special import expit
+from sympy import Eq, Expr, lambdify
+
+from ..numerics.kernels import kernel
+from ..theory import high_dimension as theory
+
+__all__ = [
+    "Band",
+    "Loss",
+    "Point",
+    "band",
+    "largest_margin",
+    "largest_margins",
+    "minimisers",
+    "penalised",
+    "quadratic_point",
+    "separability_threshold",
+    "signal_plus_noise",
+    "smallest_eigenvalues",
+    "solve_system",
+]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Band:
+    """A mean over the seeds, four standard errors to each side: all of 99.99 %."""
+
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"[{self.low:.4g}, {self.high:.4g}]"
+
+
+def band(values: Array) -> Band:
+    """The band of the mean of independent values.
+
+    >>> print(band(np.array([1.0, 3.0] * 8)))
+    [0.9672, 3.033]
+    """
+    half = 4 * values.std(ddof=1) / np.sqrt(values.size)
+    return Band(float(values.mean() - half), float(values.mean() + half))
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The slope and the curvature of a per-sample loss, on arrays."""
+
+    name: str
+    slope: Callable[[Any], Any]
+    curvature: Callable[[Any], Any]
+
+    @property
+    def target(self) -> float:
+        """The minimiser, or 20 where it is larger or there is none."""
+        low, high = 0.0, 20.0
+        if self.slope(high) < 0:
+            return high
+        return float(root_scalar(self.slope, bracket=(low, high), xtol=1e-14).root)
+
+
+def penalised(penalty: str, alpha: float) -> Loss:
+    """(1 - alpha) times cross-entropy, plus alpha times a penalty of the catalogue."""
+    f = kernel(penalty)
+
+    def slope(z: Any) -> Any:
+        return alpha * f.slope(z) - (1 - alpha) * expit(-z)
+
+    def curvature(z: Any) -> Any:
+        return alpha * f.curvature(z) + (1 - alpha) * expit(z) * expit(-z)
+
+    return Loss(f"{penalty}, alpha = {alpha:g}", slope, curvature)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A solution (a, q, gamma) of the system and the largest residual of its equations."""
+
+    signal: float
+    noise: float
+    envelope: float
+    residual: float
+
+    def argument(self, effect: float) -> float:
+        """The accuracy is Phi of a Delta/sqrt(a^2 + q^2)."""
+        return float(self.signal * effect / np.hypot(self.signal, self.noise))
+
+
+def quadratic_point(aspect_ratio: float, effect: float, target: float = 1.0) -> tuple[float, float]:
+    """a and q for a quadratic loss, from the theory."""
+    found = theory.quadratic_solution()
+    point = {theory.aspect_ratio: aspect_ratio, theory.effect: effect, theory.target: target}
+    a, q2 = (float(found[key].subs(point)) for key in (theory.signal, theory.noise**2))
+    return a, q2**0.5
+
+
+def solve_system(
+    equations: Sequence[Eq], loss: Loss, aspect_ratio: float, effect: float, points: int = 1001
+) -> Point:
+    """The triple (a, q, gamma) that solves three equations in the moments of the proximal step.
+
+    The trapezoidal rule in Z, whose error is exponentially small, safeguarded Newton's method for
+    the proximal operator, Powell's hybrid method for the triple, from several starts if need be.
+
+    Raises
+    ------
+    ValueError : no start leads to a solution.
+    """
+    names = (
+        theory.mean_slope,
+        theory.mean_step,
+        theory.mean_square_step,
+        theory.signal,
+        theory.noise,
+        theory.aspect_ratio,
+        theory.effect,
+    )
+    residuals = lambdify(names, [e.lhs - e.rhs for e in equations])
+    x = np.linspace(-9, 9, points)
+    weights = np.exp(-(x**2) / 2)
+    weights /= weights.sum()
+
+    def system(unknowns: Array) -> Array:
+        a, (q, gamma) = unknowns[0], np.exp(np.clip(unknowns[1:], -20, 20))
+        z = a * effect + np.hypot(a, q) * x
+        p = _proximal(loss, z, gamma)
+        slope = weights @ (1 / (1 + gamma * loss.curvature(p)))
+        step, square = weights @ (p - z), weights @ (p - z) ** 2
+        found = residuals(slope, step, square, a, q, aspect_ratio, effect)
+        return np.array(found) / (1, q**2, np.hypot(a, q))
+
+    level = min(loss.target, 3.0)
+    a, q = quadratic_point(aspect_ratio, effect, level)
+    gamma = aspect_ratio / (1 - aspect_ratio) / loss.curvature(level)
+    worst = np.inf
+    for scale in (1.0, 2.0, 4.0, 0.5):
+        found = root(system, [scale * a, np.log(scale * q), np.log(scale * gamma)], tol=1e-13)
+        worst = float(np.abs(found.fun).max())
+        if worst < 1e-10:
+            q, gamma = np.exp(found.x[1:])
+            return Point(float(found.x[0]), float(q), float(gamma), worst)
+    raise ValueError(
+        f"no solution at lambda = {aspect_ratio:g}, Delta = {effect:g} for {loss.name}: residual "
+        f"{worst:.1e}, expected 1e-10; choose an aspect ratio at which there is a minimiser"
+    )
+
+
+def _proximal(loss: Loss, z: Array, gamma: float) -> Array:
+    """The solution p of p + gamma l'(p) = z, by Newton's method between z and z - gamma l'(z)."""
+    other = z - gamma * loss.slope(z)
+    low, high = np.minimum(z, other), np.maximum(z, other)
+    p = (low + high) / 2
+    for _ in range(200):
+        value = p - z + gamma * loss.slope(p)
+        low, high = np.where(value < 0, p, low), np.where(value < 0, high, p)
+        newton = p - value / (1 + gamma * loss.curvature(p))
+        inside = (low <= newton) & (newton <= high)
+        moved = np.where(inside, newton, (low + high) / 2)
+        settled = np.abs(moved - p).max() < 1e-14 * (1 + np.abs(p).max())
+        p = moved
+        if settled:
+            break
+    return p
+
+
+def signal_plus_noise(
+    samples: int, aspect_ratio: float, means: float, deviations: tuple[float, float], seeds: int
+) -> Array:
+    """Data sets (seeds, N, d) with mean mu_f and deviations (sigma_f, sigma_n)."""
+    rng = np.random.default_rng(2711)
+    x = rng.standard_normal((seeds, samples, round(aspect_ratio * samples)))
+    x *= deviations[1]
+    x[:, :, 0] *= deviations[0] / deviations[1]
+    x[:, :, 0] += means
+    return x
+
+
+def minimisers(
+    loss: Loss, aspect_ratio: float, effect: float, *, samples: int = 200, seeds: int = 16
+) -> tuple[Array, Array]:
+    """a and q of the training minimisers on seeded whitened data, by Newton's method.
+
+    Raises
+    ------
+    ValueError : some gradient is not small after 60 steps.
+    """
+    x = signal_plus_noise(samples, aspect_ratio, effect, (1.0, 1.0), seeds)
+    transposed = np.ascontiguousarray(x.transpose(0, 2, 1))
+    right = transposed.sum(axis=2, keepdims=True) * min(loss.target, 2.0)
+    s = np.linalg.solve(transposed @ x, right)
+    gradient = np.full_like(s, np.inf)
+    for _ in range(60):
+        z = x @ s
+        gradient = transposed @ loss.slope(z) / samples
+        if np.abs(gradient).max() < 1e-10:
+            break
+        hessian = transposed @ (loss.curvature(z) * x) / samples
+        s -= np.linalg.solve(hessian, gradient)
+    if not np.abs(gradient).max() < 1e-8:
+        raise ValueError(
+            f"gradient {np.abs(gradient).max():.1e} after 60 Newton steps for {loss.name}; expected "
+            "1e-8 or less; choose a loss and data with a finite minimiser"
+        )
+    return s[:, 0, 0], np.linalg.norm(s[:, 1:, 0], axis=1)
+
+
+def separability_threshold(threshold: Expr, path: Any, effect: float) -> float:
+    """The minimum over c of an expression in c and Delta."""
+    value = lambdify((path, theory.effect), threshold)
+    return float(minimize_scalar(lambda c: value(c, effect), bounds=(0, 50), method="bounded").fun)
+
+
+def largest_margin(margin: Callable[[float], float]) -> tuple[float, float]:
+    """The cosine in (0, 1) that makes kappa(rho) largest, and that kappa."""
+    found = minimize_scalar(lambda rho: -margin(rho), bounds=(1e-6, 1 - 1e-9), method="bounded")
+    return float(found.x), -float(found.fun)
+
+
+def largest_margins(x: Array) -> tuple[Array, Array]:
+    """kappa and rho of the max-margin direction of each data set; kappa = 0 if not separable.
+
+    The shortest S with all logits >= 1, by non-negative least squares (Lawson, Hanson: LDP).
+    """
+    margins, cosines = [], []
+    for data in x:
+        samples, features = data.shape
+        stacked = np.vstack([data.T, np.ones(samples)])
+        last = np.zeros(features + 1)
+        last[-1] = 1
+        weights, residual = nnls(stacked, last, maxiter=30 * samples)
+        if residual < 1e-8:
+            margins.append(0.0)
+            cosines.append(0.0)
+            continue
+        rest = stacked @ weights - last
+        s = -rest[:-1] / rest[-1]
+        margins.append(float((data @ s).min() / np.linalg.norm(s)))
+        cosines.append(float(s[0] / np.linalg.norm(s)))
+    return np.array(margins), np.array(cosines)
+
+
+def smallest_eigenvalues(
+    aspect_ratio: float, mean: float, noise: float, *, samples: int = 80, seeds: int = 48
+) -> Array:
+    """The smallest eigenvalue of X^T X/N at sigma_f = 0, extrapolated to N -> infinity.
+
+    From N and 4 N samples, with the order N^(-2/3) of the distance from the edge of the bulk.
+    """
+    few, many = (
+        np.linalg.eigvalsh(x.transpose(0, 2, 1) @ x / x.shape[1])[:, 0]
+        for n in (samples, 4 * samples)
+        for x in (signal_plus_noise(n, aspect_ratio, mean, (0.0, noise), seeds),)
+    )
+    weight = 4 ** (2 / 3)
+    return np.asarray((weight * many - few) / (weight - 1))
