@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from ..errors import LogitregError
 if TYPE_CHECKING:
     from .claim import Entry
     from .ledger import Ledger
+    from .mutants import MutantReport
 
 __all__ = ["main"]
 
@@ -60,22 +61,32 @@ def main() -> None:
 )
 @click.option("--quick", is_flag=True, help="Leave out the controls (the false variants).")
 @click.option(
+    "--mutants", is_flag=True, help="Test the checks instead: do they notice a changed formula?"
+)
+@click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("logitreg-report"),
     show_default=True,
-    help="The folder for report.html and ledger.json.",
+    help="The folder for report.html and ledger.json, or mutants.json.",
 )
-def verify(claims: tuple[str, ...], more: tuple[str, ...], quick: bool, output: Path) -> None:
+def verify(
+    claims: tuple[str, ...], more: tuple[str, ...], quick: bool, mutants: bool, output: Path
+) -> None:
     """Derive, check and judge every claim, or those that match CLAIM (such as 'beck.*').
 
+    With --mutants, change one symbol, sign or number of each formula that is supported, and see
+    that the checks reject it.
+
     Exit status: 0 if every verdict and grade is the one that this version records and every control
-    is rejected; 1 if not; 2 for bad input.
+    is rejected, or every mutant that is not proved true is rejected; 1 if not; 2 for bad input.
     """
     from .ledger import select, verify
 
     ids = select(claims + more) if claims + more else None
     output.mkdir(parents=True, exist_ok=True)
+    if mutants:
+        return _verify_mutants(ids, output)
     with _progress(len(ids) if ids is not None else None) as advance:
         ledger = verify(
             ids,
@@ -109,6 +120,42 @@ def _progress(total: int | None) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=_err, transient=True) as progress:
         task = progress.add_task("", total=total, latest="")
         yield lambda latest: progress.update(task, advance=1, latest=latest)
+
+
+def _verify_mutants(ids: tuple[str, ...] | None, output: Path) -> None:
+    from .mutants import try_mutants, write
+
+    with _progress(len(ids) if ids is not None else None) as advance:
+        reports = try_mutants(
+            ids, workers=os.cpu_count() or 1, on_report=lambda report: advance(report.id)
+        )
+    _out.print(_mutants_table(reports))
+    write(reports, output / "mutants.json")
+    _out.print(f"\nWrote {output / 'mutants.json'}.")
+    survivors = [(report.id, trial) for report in reports for trial in report.survivors]
+    for id, trial in survivors:
+        _err.print(f"SURVIVOR {id}: {trial.change}", style="bold red", markup=False)
+    if survivors:
+        raise SystemExit(_DEVIATION)
+    _out.print(f"No mutant survived that is not proved true, of {sum(map(len, reports))}.")
+
+
+def _mutants_table(reports: Sequence[MutantReport]) -> object:
+    from rich.table import Table
+
+    from .mutants import Fate
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True)
+    totals = [str(sum(report.count(fate) for report in reports)) for fate in Fate]
+    table.add_column("claim", "total", no_wrap=True)
+    table.add_column("mutants", str(sum(map(len, reports))), justify="right")
+    for fate, total in zip(Fate, totals, strict=True):
+        table.add_column(fate.value, total, justify="right")
+    table.add_column("seconds", f"{sum(r.seconds for r in reports):.2f}", justify="right")
+    for report in reports:
+        counts = (str(report.count(fate)) for fate in Fate)
+        table.add_row(report.id, str(len(report)), *counts, f"{report.seconds:.2f}")
+    return table
 
 
 def _ledger_table(ledger: Ledger) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Gt, Interval, Rational, Symbol, expand, oo, simplify
+from sympy import Eq, Expr, Gt, Interval, Rational, S, Symbol, expand, oo, simplify
 
 from ..theory.identities import in_exponentials, is_identically_zero
 from ..theory.losses import x as positive_logit
@@ -35,7 +35,13 @@ def _solves_its_equation(form: _ClosedForm) -> Outcome:
 
 
 def _branch_solves(branch: Branch) -> Outcome:
-    residual = _at(branch, branch.target) - odds
+    assert branch.equation is not None
+    residual = _at(branch, branch.target) - branch.equation.rhs
+    if not isinstance(branch.equation, Eq):
+        point = {s: Rational(3) for s in residual.free_symbols}
+        return Outcome.refuted(
+            "structure", "no equation", f"{branch.equation}; {tell(residual, point)}"
+        )
     if vanishes_by_definition(residual):
         return Outcome.proved("substitution", f"{branch.equation} at {branch.target}")
     for value in map(Rational, (8, 20, 3, 60, "1/2")):
@@ -47,7 +53,7 @@ def _branch_solves(branch: Branch) -> Outcome:
             return Outcome.refuted(
                 "evaluation at 30 digits",
                 f"{branch.target} does not solve {branch.equation}",
-                tell(residual, point),
+                tell(residual, point) if point else f"h - c = {residual} at every c",
                 Grade.CERTIFIED,
             )
     return Outcome.undecided("substitution", f"{residual} not reduced to zero")
@@ -64,24 +70,35 @@ def _unknown(branch: Branch) -> Symbol:
 
 
 def _branches_meet(form: _ClosedForm) -> Outcome:
-    """Each branch ends at the c at which the next one starts, from the same point."""
+    """Every c > 0 has its branch: each begins, from its start, at the c at which the last ended.
+
+    A branch without an equation stays at its start, and the last one has no end.
+    """
     outcomes = []
-    for before, after in zip(form.branches, form.branches[1:], strict=False):
-        for branch in (before, after):
-            if branch.equation is None:
-                continue
-            value = _at(branch, after.start)
-            if is_identically_zero(simplify(value - before.up_to)):
-                outcomes.append(
-                    Outcome.proved("substitution", f"c = {before.up_to} at {after.start}")
-                )
-                continue
-            point = {s: Rational(3) for s in value.free_symbols | before.up_to.free_symbols}
-            witness = f"h({after.start}) = {value}, not {before.up_to}; {tell(value, point)}"
-            if (value - before.up_to).subs(point).evalf(20).is_zero is False:
-                return Outcome.refuted("substitution", "the branches do not meet", witness)
-            outcomes.append(Outcome.undecided("substitution", witness))
-    return all_of(outcomes) if outcomes else Outcome.proved("structure", "a single branch")
+    ends = (S.Zero, *(branch.up_to for branch in form.branches))
+    if ends[-1] != oo:
+        return Outcome.refuted("structure", "large c has no branch", f"c > {ends[-1]}")
+    for i, branch in enumerate(form.branches):
+        if branch.equation is None:
+            outcomes.append(_same("the target stays", branch.target, branch.start))
+            continue
+        kink = i > 0 and form.branches[i - 1].equation is None
+        outcomes.append(_same(f"c at {branch.start}", _at(branch, branch.start), ends[i]))
+        if i > 0 and not kink:
+            before = _at(form.branches[i - 1], branch.start)
+            outcomes.append(_same(f"c at {branch.start}", before, ends[i]))
+    return all_of(outcomes)
+
+
+def _same(what: str, value: Expr, claimed: Expr) -> Outcome:
+    difference = simplify(value - claimed)
+    if is_identically_zero(difference):
+        return Outcome.proved("substitution", f"{what} = {claimed}")
+    point = {s: Rational(3) for s in difference.free_symbols}
+    witness = f"{what}: {value}, not {claimed}; {tell(difference, point)}"
+    if difference.subs(point).evalf(20).is_zero is False:
+        return Outcome.refuted("substitution", "the branches do not meet", witness)
+    return Outcome.undecided("substitution", witness)
 
 
 def _has_one_solution(form: _ClosedForm) -> Outcome:

@@ -36,6 +36,8 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+_SWEEPS = 20
+
 
 @dataclass(frozen=True)
 class Band:
@@ -119,11 +121,12 @@ def solve_system(
     """The triple (a, q, gamma) that solves three equations in the moments of the proximal step.
 
     The trapezoidal rule in Z, whose error is exponentially small, safeguarded Newton's method for
-    the proximal operator, Powell's hybrid method for the triple, from several starts if need be.
+    the proximal operator, Powell's hybrid method for the triple; where that fails, from a start
+    that is improved by sweeps over the equations.
 
     Raises
     ------
-    ValueError : no start leads to a solution.
+    ValueError : the residual of the equations does not vanish.
     """
     names = (
         theory.mean_slope,
@@ -139,29 +142,40 @@ def solve_system(
     weights = np.exp(-(x**2) / 2)
     weights /= weights.sum()
 
-    def system(unknowns: Array) -> Array:
-        a, (q, gamma) = unknowns[0], np.exp(np.clip(unknowns[1:], -20, 20))
+    def moments(a: float, q: float, gamma: float) -> tuple[float, float, float]:
         z = a * effect + np.hypot(a, q) * x
         p = _proximal(loss, z, gamma)
         slope = weights @ (1 / (1 + gamma * loss.curvature(p)))
-        step, square = weights @ (p - z), weights @ (p - z) ** 2
-        found = residuals(slope, step, square, a, q, aspect_ratio, effect)
+        return float(slope), float(weights @ (p - z)), float(weights @ (p - z) ** 2)
+
+    def system(unknowns: Array) -> Array:
+        a, (q, gamma) = float(unknowns[0]), np.exp(np.clip(unknowns[1:], -20, 20))
+        found = residuals(*moments(a, q, gamma), a, q, aspect_ratio, effect)
         return np.array(found) / (1, q**2, np.hypot(a, q))
 
     level = min(loss.target, 3.0)
     a, q = quadratic_point(aspect_ratio, effect, level)
-    gamma = aspect_ratio / (1 - aspect_ratio) / loss.curvature(level)
-    worst = np.inf
-    for scale in (1.0, 2.0, 4.0, 0.5):
-        found = root(system, [scale * a, np.log(scale * q), np.log(scale * gamma)], tol=1e-13)
+    gamma = aspect_ratio / (1 - aspect_ratio) / float(loss.curvature(level))
+    for _ in range(_SWEEPS):
+        found = root(system, [a, np.log(q), np.log(gamma)], tol=1e-13)
         worst = float(np.abs(found.fun).max())
         if worst < 1e-10:
             q, gamma = np.exp(found.x[1:])
             return Point(float(found.x[0]), float(q), float(gamma), worst)
+        gamma = _increasing_root(lambda g, at=(a, q): 1 - aspect_ratio - moments(*at, g)[0])
+        _, step, square = moments(a, q, gamma)
+        a = effect * (step / aspect_ratio + a * effect) / (1 + effect**2)
+        q = (square / aspect_ratio) ** 0.5
     raise ValueError(
-        f"no solution at lambda = {aspect_ratio:g}, Delta = {effect:g} for {loss.name}: residual "
-        f"{worst:.1e}, expected 1e-10; choose an aspect ratio at which there is a minimiser"
+        f"no solution at lambda = {aspect_ratio:g}, Delta = {effect:g} for {loss.name}: "
+        f"residual {worst:.1e}, expected 1e-10; choose data for which there is a minimiser"
     )
+
+
+def _increasing_root(function: Callable[[float], float]) -> float:
+    """The positive root of an increasing function, to a part in a thousand."""
+    found = root_scalar(lambda t: function(np.exp(t)), bracket=(-12.0, 18.0), xtol=1e-3)
+    return float(np.exp(found.root))
 
 
 def _proximal(loss: Loss, z: Array, gamma: float) -> Array:
@@ -172,9 +186,11 @@ def _proximal(loss: Loss, z: Array, gamma: float) -> Array:
     for _ in range(200):
         value = p - z + gamma * loss.slope(p)
         low, high = np.where(value < 0, p, low), np.where(value < 0, high, p)
-        newton = p - value / (1 + gamma * loss.curvature(p))
-        inside = (low <= newton) & (newton <= high)
-        moved = np.where(inside, newton, (low + high) / 2)
+        step = value / (1 + gamma * loss.curvature(p))
+        newton = p - step
+        # A step of more than half the bracket may end in a cycle of two.
+        useful = (low <= newton) & (newton <= high) & (2 * np.abs(step) <= high - low)
+        moved = np.where(useful | (step == 0), newton, (low + high) / 2)
         settled = np.abs(moved - p).max() < 1e-14 * (1 + np.abs(p).max())
         p = moved
         if settled:
@@ -217,8 +233,8 @@ def minimisers(
         s -= np.linalg.solve(hessian, gradient)
     if not np.abs(gradient).max() < 1e-8:
         raise ValueError(
-            f"gradient {np.abs(gradient).max():.1e} after 60 Newton steps for {loss.name}; expected "
-            "1e-8 or less; choose a loss and data with a finite minimiser"
+            f"gradient {np.abs(gradient).max():.1e} after 60 Newton steps for {loss.name}; "
+            "expected 1e-8 or less; choose a loss and data with a finite minimiser"
         )
     return s[:, 0, 0], np.linalg.norm(s[:, 1:, 0], axis=1)
 

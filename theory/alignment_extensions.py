@@ -1,4 +1,4 @@
-"""The alignment bound with a bias, for several classes, in the limit of clustering, and for features.
+"""Alignment with a bias, for several classes, in the limit of clustering, and for features.
 
 The bound of :mod:`logitreg.theory.alignment` is that of the metric of the data. What is added here:
 
@@ -15,6 +15,8 @@ The bound of :mod:`logitreg.theory.alignment` is that of the metric of the data.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sympy import Expr, Matrix, Rational, S, Symbol, diag, ones
 
 from .neural_collapse import hessian_eigenpairs
@@ -22,10 +24,13 @@ from .symbols import K, alpha
 from .words import letters, normal_form
 
 __all__ = [
+    "BiasedSines",
     "absorbed_bias_identities",
+    "areas",
+    "condition_factor",
     "confidence",
     "eliminated_bias",
-    "euclidean_over_data_metric",
+    "expectile_weights",
     "hessian_products",
     "label",
     "largest_singular",
@@ -33,8 +38,10 @@ __all__ = [
     "limit_of_epsilon",
     "multiclass_identity",
     "outlier_design",
+    "quadratic_eigenvalues",
     "quadratic_limit",
     "sine_squared",
+    "sines_with_bias",
     "smallest_singular",
     "smoothing_limit",
     "target_gap",
@@ -106,6 +113,34 @@ def least_squares(X: Matrix, targets: Matrix) -> Matrix:
     return (X.T * X).LUsolve(X.T * targets)
 
 
+class BiasedSines(NamedTuple):
+    """Squared sines of the angles of (S, b) and of the slopes, and squared norms of Fisher's."""
+
+    joint: Expr
+    slope: Expr
+    joint_square: Expr
+    centred_square: Expr
+
+
+def sines_with_bias(features: Matrix, labels: Matrix, ratio: Rational) -> BiasedSines:
+    """At the exact minimiser of asymmetric squares over slope and bias, against Fisher's.
+
+    The angle of (S, b) is that of the logits; the angle of the slopes is that of the logits'
+    parts orthogonal to the column y of the bias.
+    """
+    design = with_column(features, labels, label)
+    logits = design * expectile_weights(design, ratio)
+    fisher = design * least_squares(design, ones(design.rows, 1))
+    centre = labels * labels.T / (labels.T * labels)[0]
+    parts = logits - centre * logits, fisher - centre * fisher
+    return BiasedSines(
+        sine_squared(logits, fisher),
+        sine_squared(*parts),
+        fisher.dot(fisher),
+        parts[1].dot(parts[1]),
+    )
+
+
 # Several classes.
 
 
@@ -163,21 +198,22 @@ def limit_of_epsilon(largest: Expr, smallest: Expr) -> Expr:
     return (largest - smallest) / (largest + smallest)
 
 
-def hessian_products(classes: Expr = K) -> tuple[tuple[Expr, Expr], ...]:
+def hessian_products() -> tuple[tuple[Expr, Expr], ...]:
     """(diag(p) - p p^T) v - lambda v at the true and at another class, for the known eigenpairs.
 
     All entries that are not shown are equal to those that are, or minus those: each expression
     vanishes.
     """
-    other = (1 - confidence) / (classes - 1)
+    other = (1 - confidence) / (K - 1)
     residuals = []
-    for value, _, vector in hessian_eigenpairs():
-        at_true, first, second = (S(v).subs(K, classes) for v in vector)
-        rest = first * (classes - 1) if first == second else first + second
+    for value, _, (at_true, first, second) in hessian_eigenpairs():
+        rest = first * (K - 1) if first == second else first + second
         mean = confidence * at_true + other * rest
-        given = S(value).subs({K: classes, Symbol("p", positive=True): confidence})
         residuals.append(
-            (confidence * (at_true - mean) - given * at_true, other * (first - mean) - given * first)
+            (
+                confidence * (at_true - mean) - value * at_true,
+                other * (first - mean) - value * first,
+            )
         )
     return tuple(residuals)
 
@@ -204,17 +240,20 @@ def quadratic_limit() -> Expr:
 # The Euclidean angle.
 
 
-def euclidean_over_data_metric() -> tuple[Expr, Expr, tuple[Symbol, ...]]:
-    """Squares of sin E/sin X, and of |Xu| |Xv|/(b s |u| |v|), for X = diag(b, s) on a plane.
+def areas() -> tuple[Expr, Expr, Matrix, Matrix]:
+    """|u|^2 |v|^2 - (u . v)^2 before and after X = diag(b, s), with u and v on the plane.
 
-    By the singular value decomposition of X on the plane of u and v nothing else can occur.
+    By the singular value decomposition of X on the plane of u and v nothing else can occur; its
+    singular values there lie between the extreme ones of X.
     """
-    u1, u2, v1, v2 = names = tuple(Symbol(n, real=True) for n in ("u1", "u2", "v1", "v2"))
-    u, v = Matrix([u1, u2]), Matrix([v1, v2])
+    u = Matrix([Symbol("u1", real=True), Symbol("u2", real=True)])
+    v = Matrix([Symbol("v1", real=True), Symbol("v2", real=True)])
     X = diag(largest_singular, smallest_singular)
-    ratio = sine_squared(u, v) / sine_squared(X * u, X * v)
-    stretch = (X * u).dot(X * u) * (X * v).dot(X * v) / (u.dot(u) * v.dot(v))
-    return ratio, stretch / (largest_singular * smallest_singular) ** 2, names
+
+    def area(a: Matrix, b: Matrix) -> Expr:
+        return a.dot(a) * b.dot(b) - a.dot(b) ** 2
+
+    return area(u, v), area(X * u, X * v), u, v
 
 
 def condition_factor() -> Expr:

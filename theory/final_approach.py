@@ -11,16 +11,17 @@ eigenvalue outside the bulk where the companion Stieltjes transform m(x) is -1/m
 
 from __future__ import annotations
 
-from sympy import Expr, IndexedBase, Integer, Sum, Symbol, limit, oo, sqrt
+from sympy import Expr, IndexedBase, Sum, Symbol, limit, oo, sqrt
 
 from .high_dimension import aspect_ratio
 from .losses import sigmoid
 from .signal_noise import mu_f, sigma_n
-from .symbols import z
+from .symbols import alpha, z
 
 __all__ = [
     "bulk_edge",
     "companion_inverse",
+    "companion_slope",
     "curvature_ratio",
     "outlier",
     "quadratic_form_at_the_target",
@@ -70,18 +71,31 @@ def companion_inverse(m: Expr) -> Expr:
 def outlier() -> Expr:
     """The eigenvalue below the bulk, for mu_f^2 < sigma_n^2 (1 - sqrt(lambda)).
 
-    >>> outlier().subs({mu_f: 1, sigma_n: 2, aspect_ratio: Integer(1) / 4}).factor()
+    >>> outlier().subs({mu_f: 1, sigma_n: 2, aspect_ratio: Rational(1, 4)}).factor()
     2/3
     """
     return companion_inverse(-1 / mu_f**2)
 
 
-def curvature_ratio(asymptote: Expr, curvature: Expr | None = None) -> Expr:
-    """The limit of curvature/asymptote as z -> infinity, for 2 alpha (1 + z sigmoid(z)) or another.
+def companion_slope() -> Expr:
+    """x'(m) at m = -1/mu_f^2, times (mu_f^2 - sigma_n^2)^2/mu_f^4.
+
+    >>> companion_slope()
+    -lambda*sigma_n**4 + (mu_f**2 - sigma_n**2)**2
+    """
+    m = Symbol("m", negative=True)
+    slope = companion_inverse(m).diff(m).subs(m, -1 / mu_f**2)
+    rest = (slope * (mu_f**2 - sigma_n**2) ** 2 / mu_f**4).simplify()
+    return (mu_f**2 - sigma_n**2) ** 2 - ((mu_f**2 - sigma_n**2) ** 2 - rest).expand()
+
+
+def curvature_ratio(asymptote: Expr) -> Expr:
+    """The limit of 2 alpha (1 + z sigmoid(z))/asymptote as z -> infinity.
 
     As alpha -> 0 the target of f = z^2 grows without bound, since 2 z (1 + exp(z)) = (1 - alpha)/
     alpha there.
+
+    >>> curvature_ratio(2 * alpha * z)
+    1
     """
-    alpha = Symbol("alpha", positive=True)
-    bend = 2 * alpha * (1 + z * sigmoid(z)) if curvature is None else curvature
-    return limit((bend / asymptote).simplify(), z, oo)
+    return limit((2 * alpha * (1 + z * sigmoid(z)) / asymptote).simplify(), z, oo)

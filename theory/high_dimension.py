@@ -1,7 +1,7 @@
 """Limits N, d -> infinity with d/N -> lambda, for Gaussian signal plus noise.
 
 A sample is x = (mu_f + sigma_f xi) e_1 + sigma_n xi_perp. In whitened coordinates the weights are
-a e_1 + s with |s| = q, that is S_1 = a/sigma_f and ||S_perp|| = q/sigma_n, and Delta = mu_f/sigma_f.
+a e_1 + s with |s| = q, that is S_1 = a/sigma_f, ||S_perp|| = q/sigma_n; Delta = mu_f/sigma_f.
 
 Gordon's comparison replaces the training problem by a scalar one (Thrampoulidis, Oymak, Hassibi):
 with Z = a Delta + a g_0 + q g, minimise E l(z) over a, q and z such that E (Z - z)^2 <= lambda q^2.
@@ -23,9 +23,10 @@ from sympy import (
     Eq,
     Expr,
     Function,
-    Integer,
+    Identity,
     MatrixExpr,
     MatrixSymbol,
+    S,
     Symbol,
     erf,
     exp,
@@ -37,13 +38,15 @@ from sympy import (
 )
 
 from .derivations import Derivation, Step
-from .signal_noise import mu_f, sigma_f, sigma_n
+from .signal_noise import mu_f, sigma_f, sigma_n, signal_weight
 
 __all__ = [
     "accuracy_argument",
     "chi_square_limit",
     "envelope_slopes",
     "gaussian_by_parts",
+    "growth_of_the_truncated_square",
+    "interpolation",
     "inverse_of_a_block",
     "least_norm_derivation",
     "least_norm_noise",
@@ -192,7 +195,7 @@ def chi_square_limit(freedom: Expr, samples: Symbol) -> Expr:
     return limit(freedom / samples, samples, oo)
 
 
-def rank_one_update() -> MatrixExpr:
+def rank_one_update() -> Expr:
     """(W + y y^T) W^-1 y - y (1 + y^T W^-1 y): zero, so that (W + y y^T)^-1 y is along W^-1 y.
 
     >>> rank_one_update()
@@ -201,10 +204,10 @@ def rank_one_update() -> MatrixExpr:
     d = Symbol("d", integer=True, positive=True)
     W, y = MatrixSymbol("W", d, d), MatrixSymbol("y", d, 1)
     form = y.T * W.I * y
-    return ((W + y * y.T) * W.I * y - y - y * form).doit().expand().doit()
+    return _scalar_zero(((W + y * y.T) * W.I * y - y - y * form).doit().expand().doit())
 
 
-def inverse_of_a_block() -> MatrixExpr:
+def inverse_of_a_block() -> Expr:
     """The lower block of W (1, -W_22^-1 w_21): zero, so that W^-1 e_1 is along that vector.
 
     Its first component is the Schur complement w_11 - w_12 W_22^-1 w_21, the squared distance of
@@ -215,7 +218,12 @@ def inverse_of_a_block() -> MatrixExpr:
     """
     n = Symbol("n", integer=True, positive=True)
     W22, w21 = MatrixSymbol("W_22", n, n), MatrixSymbol("w_21", n, 1)
-    return (w21 + W22 * (-(W22.I * w21))).doit()
+    return _scalar_zero((w21 + W22 * (-(W22.I * w21))).doit())
+
+
+def _scalar_zero(rest: MatrixExpr) -> Expr:
+    """Zero for a zero matrix of any size, else the matrix."""
+    return S.Zero if rest.is_ZeroMatrix else rest
 
 
 def least_squares_accuracy_argument() -> Expr:
@@ -261,7 +269,7 @@ def quadratic_derivation() -> Derivation:
 def least_norm_noise(first: Expr) -> Expr:
     """The limit of ||S_perp||^2 for the shortest S_perp that completes S_1 to equal logits z*.
 
-    sigma_n Xi S_perp = v with v_i = z* - S_1 (mu_f + sigma_f xi_i), so that sigma_n^2 ||S_perp||^2 =
+    sigma_n Xi S_perp = v with v_i = z* - S_1 (mu_f + sigma_f xi_i), thus sigma_n^2 ||S_perp||^2 is
     v^T (Xi Xi^T)^-1 v = |v|^2/chi^2_{d-N}: the inverse of a Wishart matrix, along a direction that
     does not depend on it, is one over a squared distance to a span of N - 1 vectors in d - 1
     dimensions. And |v|^2/N tends to its mean.
@@ -278,14 +286,14 @@ def least_norm_signal() -> Expr:
     Both are quadratics in S_1; that their three coefficients converge gives the limit of the
     minimiser.
     """
-    first = Symbol("S_1", real=True)
+    first = signal_weight
     total = first**2 + least_norm_noise(first)
     return solve(total.diff(first), first)[0].factor()
 
 
 def least_norm_derivation() -> Derivation:
     """The signal component of the shortest weights with all logits equal to z*."""
-    first = Symbol("S_1", real=True)
+    first = signal_weight
     total = first**2 + least_norm_noise(first)
     slope = Eq(total.diff(first), 0)
     solution = target * mu_f / (mu_f**2 + sigma_f**2 + sigma_n**2 * excess)
@@ -302,10 +310,40 @@ def least_norm_derivation() -> Derivation:
 def truncated_square(mean: Expr, deviation: Expr) -> Expr:
     """E (m + s G)_+^2 = (m^2 + s^2) Phi(m/s) + m s phi(m/s).
 
-    >>> truncated_square(Integer(0), Symbol("s", positive=True))
+    >>> truncated_square(S.Zero, Symbol("s", positive=True))
     s**2/2
     """
     t = mean / deviation
     below = (1 + erf(t / sqrt(2))) / 2
     density = exp(-(t**2) / 2) / sqrt(2 * pi)
     return (mean**2 + deviation**2) * below + mean * deviation * density
+
+
+def interpolation() -> Expr:
+    """X X^T (X X^T)^-1 - 1: zero, so that S = X^T (X X^T)^-1 z* 1 has all logits z*.
+
+    With N <= d generic samples it exists, and is the shortest weights that do. Every sample is then
+    at its own least loss, whatever l is.
+
+    >>> interpolation()
+    0
+    """
+    n, d = (Symbol(name, integer=True, positive=True) for name in ("N", "d"))
+    X = MatrixSymbol("X", n, d)
+    return _scalar_zero((X * X.T * (X * X.T).I - Identity(n)).doit())
+
+
+def growth_of_the_truncated_square() -> tuple[Expr, Expr, Expr]:
+    """T = E (m + s G)_+^2 grows with m: what T_mm is off by from 2 Phi(m/s), and T_m at -infinity.
+
+    The last is what T(t m, t s) is off by from t^2 T(m, s); all three are zero.
+
+    >>> growth_of_the_truncated_square()
+    (0, 0, 0)
+    """
+    m = Symbol("m", real=True)
+    s, t = Symbol("s", positive=True), Symbol("t", positive=True)
+    value = truncated_square(m, s)
+    bend = value.diff(m, 2) - (1 + erf(m / (sqrt(2) * s)))
+    scaled = truncated_square(t * m, t * s) - t**2 * value
+    return bend.simplify(), limit(value.diff(m).subs(s, 1), m, -oo), scaled.simplify()

@@ -4,8 +4,9 @@ For an even convex f the target z* > 0 of two classes solves l'(z, alpha) = 0 wi
 
     l'(z, alpha) = alpha f'(z) - (1 - alpha) sigmoid(-z),
 
-hence alpha = 1/(1 + f'(z) (1 + exp(z))): the target's inverse function, whatever f. Where f'' exists
-and f'' >= 0 its derivative is negative, so that z* is differentiable and dz*/dalpha = 1/(dalpha/dz).
+hence alpha = 1/(1 + f'(z) (1 + exp(z))): the inverse function of the target, whatever f. Where f''
+exists and f'' >= 0 its derivative is negative, so that z* is differentiable and
+dz*/dalpha = 1/(dalpha/dz).
 """
 
 from __future__ import annotations

@@ -33,8 +33,9 @@ def _follows_from_the_lemmas(bound: _Bound) -> Outcome:
 
 
 def _linearity_follows(bound: Expr) -> Outcome:
-    """The lemma is valid for the proposed bound on the sine."""
-    return all_of(map(_lemma_is_valid, theory.linearity_lemmas(bound)))
+    """The lemma is valid for the proposed bound on the sine, and the bound is not negative."""
+    lemmas = map(_lemma_is_valid, theory.linearity_lemmas(bound))
+    return all_of((*lemmas, prove_implication([], bound >= 0)))
 
 
 def _lemma_is_valid(lemma: theory.Lemma) -> Outcome:
@@ -74,6 +75,7 @@ CLAIMS = (
             "X has full column rank",
             "l convex and differentiable, with minimiser z* != 0",
             "m > 0, so that epsilon < 1",
+            "not by machine: the norms that enter the lemmas, from X^T l'(z) and the projector P",
         ),
         checks=(_follows_from_the_lemmas,),
         controls=(

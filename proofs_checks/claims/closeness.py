@@ -128,7 +128,7 @@ def _stays_close(claimed: _Closeness) -> Outcome:
             return Outcome.refuted(_EXACT, "not close though the logits cluster", witness)
         return Outcome.undecided(_EXACT, f"sin^2 = {sine}, r^2 = {squared}")
     at = {ratio: Rational(1, 2), ratio_of_fisher: 0}
-    if claimed.sine.subs(at) ** 2 < 1 - _COSINE.subs(at):
+    if claimed.sine.subs(at) < sqrt(1 - _COSINE.subs(at)):
         witness = f"r_F = 0, r = 1/2: sin^2 = {1 - _COSINE.subs(at)}, bound {claimed.sine.subs(at)}"
         return Outcome.refuted(_EXACT, "the bound is too small", witness)
     return all_of(
@@ -137,6 +137,7 @@ def _stays_close(claimed: _Closeness) -> Outcome:
             needs(
                 prove_implication([Ge(ratio, ratio_of_fisher)], Le(1 - _COSINE, claimed.sine**2))
             ),
+            needs(prove_implication([], claimed.sine >= 0)),
             *(prove_implication(x.hypotheses, x.conclusion) for x in alignment.lemmas()),
         )
     )

@@ -20,6 +20,7 @@ from sympy import (
 )
 
 from ...theory import dropout as theory
+from ...theory.definedness import is_defined_everywhere
 from ...theory.dropout import contribution, data, error, keep, mean_logit, variance
 from ...theory.identities import is_identically_zero
 from ...theory.losses import sigmoid
@@ -182,6 +183,12 @@ class _Mean(NamedTuple):
 
 
 def _the_transformed_prediction_averages(content: _Mean) -> Outcome:
+    """T takes real values, and tells one logit from another: else its mean is no prediction."""
+    if is_identically_zero(content.transformed.diff(z)):
+        where = f"{content.transformed} at every logit"
+        return Outcome.refuted("symbolic identity", "it tells no prediction from another", where)
+    if not is_defined_everywhere(content.transformed):
+        return Outcome.undecided("symbolic identity", f"{content.transformed} may not be real")
     return _average(content.transformed, content.factor)
 
 

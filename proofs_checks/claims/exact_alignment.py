@@ -178,7 +178,13 @@ _BIAS = Claim(
         _Classes(theory.fisher(), _PRINTED),
     ),
     source="lead: exact alignment, beyond Gaussians",
-    hypotheses=("Gaussian classes", "mu_+ != mu_-", "Sigma nonsingular", "E l finite"),
+    hypotheses=(
+        "Gaussian classes",
+        "mu_+ != mu_-",
+        "Sigma nonsingular",
+        "E l finite",
+        "not by machine: K classes, by the same argument row by row",
+    ),
     checks=(_is_the_minimisers_direction,),
     correction=Correction(
         Repair.HYPOTHESIS,

@@ -10,6 +10,7 @@ from sympy import (
     Ge,
     Gt,
     Interval,
+    Lt,
     Matrix,
     Rational,
     Sum,
@@ -161,6 +162,7 @@ def _loss_has_a_finite_minimiser(smallest_target: Expr) -> Outcome:
             Proposition(Eq(at_root, _target, evaluate=False), domain),
             Proposition(Gt(sigmoid.diff(z), 0, evaluate=False), line),
             Proposition(Gt(smallest_target, 0, evaluate=False), of_the_targets),
+            Proposition(Lt(smallest_target, 1, evaluate=False), of_the_targets),
         ]
     )
 

@@ -174,7 +174,9 @@ _NONSEPARABLE = Claim(
     source="Beck et al. 2026, App. E.2",
     hypotheses=(
         "mu_f = 1",
+        "generally: with a probability of at least 1/2, at every N",
         "alpha = 0: the max-margin direction, or the minimiser if there is one",
+        "not by machine: the geometry of Cover's recursion; max margin converges with its norms",
     ),
     checks=(_mostly_inseparable_below, _tends_as_sigma_n_grows),
     correction=Correction(
@@ -238,6 +240,7 @@ _WEIGHT_DECAY = Claim(
         "gamma > 0",
         "sum xi_i != 0 and, with the weights a_i of sigma_n = 0, sum a_i xi_i != 0 (Gaussian "
         "noise: almost surely)",
+        "not by machine: sum a_i xi_i is bounded, and S_1 does not vanish as sigma_n -> 0",
     ),
     checks=(_has_no_perfect_minimiser, _depends_on_the_noise),
     controls=(

@@ -195,7 +195,12 @@ CLAIMS = (
             _PRINTED,
         ),
         source="Beck et al. 2026, sec. 7.2, eqs 9, 21",
-        hypotheses=("0 < alpha < 1", "f symmetric", "f convex"),
+        hypotheses=(
+            "0 < alpha < 1",
+            "f symmetric",
+            "f convex",
+            "not by machine: growth in the directions between, by averaging over permutations",
+        ),
         checks=(_targets_are_a_simplex,),
         correction=Correction(
             Repair.HYPOTHESIS,

@@ -281,7 +281,7 @@ CLAIMS = (
         ),
         source="Guo et al. 2025, abstract",
         hypotheses=_SETTING,
-        checks=(_is_stationary, _is_global, _has_room),
+        checks=(_is_stationary, _is_global, _norm_follows, _has_room),
         correction=Correction(
             Repair.HYPOTHESIS,
             Variant(

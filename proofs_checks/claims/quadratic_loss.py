@@ -233,7 +233,8 @@ def _minimisers_are_colinear(toy: _Toy) -> Outcome:
     small, large = (Matrix([t.subs(a, value) for t in toy.targets]) for value in (2, 6))
     at_points = [theory.least_squares(_POINTS, t) for t in (small, large)]
     squared = [theory.squared_ratio(s, *theory.moments(_POINTS)) for s in at_points]
-    if at_points[1] != toy.of_weights * at_points[0] or squared[1] != toy.of_ratio**2 * squared[0]:
+    ratios_as_claimed = toy.of_ratio >= 0 and squared[1] == toy.of_ratio**2 * squared[0]
+    if at_points[1] != toy.of_weights * at_points[0] or not ratios_as_claimed:
         witness = (
             f"points (2, 0), (-3, 2), (1, -1): S = {tuple(at_points[0])} and "
             f"{tuple(at_points[1])}, r^2 = {squared[0]} and {squared[1]}"

@@ -212,6 +212,7 @@ _C_LINEAR = Claim(
         "linear: to leading order",
         "l twice continuously differentiable near z* > 0, l''(z*) > 0",
         "the regression of xi_f on (1, noise) has noise coefficients (almost surely)",
+        "not by machine: the minimiser is differentiable in sigma_f (implicit function theorem)",
     ),
     checks=(_grows_as_claimed,),
     controls=(
@@ -287,6 +288,8 @@ _LOGIT_VARIANCE = Claim(
     source="Beck et al. 2026, App. E.1",
     hypotheses=(
         "alpha > 0, lambda < 1, X of full column rank, S_perp != 0",
+        "the regression of xi_f on (1, noise) has noise coefficients (almost surely)",
+        "not by machine: the minimiser is differentiable in sigma_f (implicit function theorem)",
         "sigma_f taken as the deviation of the sample's sigma_f xi_f",
     ),
     checks=(_is_the_test_variance, _training_logits_vary_less),

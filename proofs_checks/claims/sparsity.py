@@ -180,6 +180,12 @@ def _zero_is_kept(update: Expr) -> Outcome:
     return prove_in_cases(given, Equivalent(Le(Abs(slope), strength), Eq(update, 0)))
 
 
+def _is_the_least_of_its_model(update: Expr) -> Outcome:
+    """The update minimises (x - w)^2/(2 alpha) + g x + lambda |x|: the model of the step."""
+    model = theory.proximal_step(theory.proximal_objective(_L1).subs(weight, first))
+    return prove_in_cases([Eq(_value, update)], Ge(model, model.subs(first, _value)))
+
+
 _L1_ZERO = Claim(
     id="primer.l1-zero",
     printed=Variant(
@@ -189,7 +195,7 @@ _L1_ZERO = Claim(
     ),
     source=_PRIMER,
     hypotheses=("alpha > 0", "lambda > 0"),
-    checks=(_crossing_zero_stops_there, _zero_is_kept),
+    checks=(_crossing_zero_stops_there, _zero_is_kept, _is_the_least_of_its_model),
     correction=Correction(
         Repair.FORMULA,
         Variant(

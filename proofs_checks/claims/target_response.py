@@ -147,7 +147,9 @@ CLAIMS = (
             Variant("label smoothing fixes a level", _LEVELS._replace(fixed="label-smoothing")),
             Variant("z_high = g, z_low = 0", _LEVELS._replace(upper=gap, lower=gap * 0)),
             Variant("z_high = g/2, z_low = -g/2", _LEVELS._replace(upper=gap / 2, lower=-gap / 2)),
-            Variant("z_high = g, z_low = -g/(K - 1)", _LEVELS._replace(upper=gap, lower=-gap / (K - 1))),
+            Variant(
+                "z_high = g, z_low = -g/(K - 1)", _LEVELS._replace(upper=gap, lower=-gap / (K - 1))
+            ),
         ),
     ),
 )

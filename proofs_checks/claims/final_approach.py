@@ -1,0 +1,223 @@
+"""Claims: the slowest mode of gradient descent close to the target."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sympy import Expr, Ge, Gt, Lt, Piecewise, Rational, S, sqrt
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
+
+from ...theory import final_approach as theory
+from ...theory.final_approach import step_size, target_curvature
+from ...theory.high_dimension import aspect_ratio
+from ...theory.signal_noise import mu_f, sigma_n
+from ...theory.symbols import alpha, z
+from ..checks import all_of
+from ..claim import Claim, Correction, Repair, Variant
+from ..evidence import Grade, Outcome, Status
+from ..high_dimension import band, smallest_eigenvalues
+from ..smt import prove_implication
+
+__all__ = ["CLAIMS"]
+
+
+class _Rate(NamedTuple):
+    """1 - rate is the factor of the slowest mode per step; l''(z*) of f = z^2 as alpha -> 0."""
+
+    rate: Expr
+    curvature: Expr
+    hypothesis: Boolean | Relational = S.true
+
+    def eigenvalue(self) -> Expr:
+        return self.rate / (step_size * target_curvature)
+
+    def at(self, point: _Point) -> tuple[bool, Expr]:
+        """Whether the hypothesis holds there, and the eigenvalue that is claimed."""
+        values = dict(zip((aspect_ratio, mu_f, sigma_n), point, strict=True))
+        return self.hypothesis.subs(values) == True, self.eigenvalue().subs(values)  # noqa: E712
+
+
+_Point = tuple[Rational, Rational, Rational]
+"""lambda, mu_f, sigma_n."""
+
+_FIGURE_5 = (Rational(7, 10), Rational(1, 10), S.One)
+_SETTINGS: tuple[_Point, ...] = (
+    _FIGURE_5,
+    (Rational(1, 4), S.One, S.One),
+    (Rational(1, 2), S.One, S.One),
+    (Rational(2, 5), Rational(2), Rational(1, 2)),
+    (Rational(1, 4), Rational(3, 5), S.One),
+    (Rational(1, 2), Rational(1, 10), S.One),
+)
+
+
+def _is_linear_in_step_and_curvature(claim: _Rate) -> Outcome:
+    """Close to the target S - S* is multiplied by 1 - eta l''(z*) X^T X/N, for any N, d and l."""
+    form = theory.quadratic_form_at_the_target()
+    if (form / target_curvature).has(target_curvature):
+        return Outcome.undecided("second derivative", f"the quadratic form is {form}")
+    scale = claim.rate / claim.rate.subs({step_size: 1, target_curvature: 1})
+    relation = scale.simplify() - step_size * target_curvature
+    if relation == 0:
+        return Outcome.proved("second derivative", f"the quadratic form at the target is {form}")
+    witness = f"eta = 2, l'' = 2: {scale.subs({step_size: 2, target_curvature: 2})} times, not 4"
+    return Outcome.refuted("second derivative", f"the rate scales as {scale}", witness)
+
+
+def _is_the_curvature_for_small_alpha(claim: _Rate) -> Outcome:
+    """alpha -> 0 means z* -> infinity, as 2 z* (1 + exp(z*)) = (1 - alpha)/alpha."""
+    ratio = theory.curvature_ratio(claim.curvature)
+    if ratio == 1:
+        return Outcome.proved("limit", "2 alpha (1 + z sigmoid(z)) over it tends to 1")
+    return Outcome.refuted("limit", "the ratio does not tend to 1", f"it tends to {ratio}")
+
+
+def _is_no_more_than_a_rayleigh_quotient(claim: _Rate) -> Outcome:
+    """The smallest eigenvalue is at most e_1^T X^T X e_1/N = mu_f^2, whatever N and the noise."""
+    for point in _SETTINGS:
+        met, eigenvalue = claim.at(point)
+        bound = point[1] ** 2
+        if met and (eigenvalue - bound).is_positive:
+            where = f"lambda = {point[0]}, mu_f = {point[1]}, sigma_n = {point[2]}"
+            witness = f"{where}: an eigenvalue is at most {bound} < {eigenvalue}"
+            return Outcome.refuted("Rayleigh quotient", "a slower mode", witness)
+    return Outcome.proved("Rayleigh quotient", f"at most mu_f^2 at {len(_SETTINGS)} settings")
+
+
+def _outlier_is_below_the_bulk() -> Outcome:
+    """edge - outlier is a square over sigma_n^2 - mu_f^2; it exists where x'(m) > 0."""
+    s, root = sigma_n**2, sqrt(aspect_ratio)
+    gap = theory.bulk_edge() - theory.outlier()
+    square = (mu_f**2 - theory.strong_signal()) ** 2 / (s - mu_f**2)
+    slope = theory.companion_slope()
+    weak = (aspect_ratio < 1, Lt(mu_f**2, s * (1 - root)))
+    strong = (aspect_ratio < 1, Ge(mu_f**2, s * (1 - root)), Lt(mu_f**2, s))
+    if (gap - square).simplify() != 0:
+        return Outcome.undecided("symbolic identity", f"edge - outlier = {gap}")
+    return all_of((prove_implication(weak, slope > 0), prove_implication(strong, slope <= 0)))
+
+
+def _is_the_smallest_eigenvalue(claim: _Rate) -> Outcome:
+    """Seeded matrices extrapolated to large N, four standard errors to each side."""
+    told = []
+    for point in _SETTINGS:
+        met, eigenvalue = claim.at(point)
+        if not met:
+            continue
+        ratio, mean, noise = map(float, point)
+        seen = band(smallest_eigenvalues(ratio, mean, noise))
+        where = f"lambda = {point[0]}, mu_f = {point[1]}, sigma_n = {point[2]}"
+        shown = f"{where}: {seen}, claimed {float(eigenvalue):.4g}"
+        if not seen.holds(float(eigenvalue)):
+            return Outcome.refuted("seeded simulation", "outside", shown, Grade.OBSERVED)
+        told.append(shown)
+    if not told:
+        return Outcome.undecided("seeded simulation", "the hypothesis holds at no setting")
+    detail = f"N = 80, 320, 48 seeds; {'; '.join(told)}"
+    return Outcome(Status.SUPPORTED, "seeded simulation", detail, Grade.OBSERVED)
+
+
+def _follows_from_the_secular_equation(claim: _Rate) -> Outcome:
+    """At each setting it is the outlier if the signal is weak, else the edge."""
+    lemma = _outlier_is_below_the_bulk()
+    for point in _SETTINGS:
+        met, eigenvalue = claim.at(point)
+        _, true = _BOTH.at(point)
+        if met and (eigenvalue - true).simplify() != 0:
+            where = f"lambda = {point[0]}, mu_f = {point[1]}, sigma_n = {point[2]}"
+            witness = f"{where}: {eigenvalue}, the secular equation has {true}"
+            return Outcome.refuted("secular equation", "another eigenvalue", witness)
+    return lemma
+
+
+_SCALE = step_size * target_curvature
+_SMALL_ALPHA = 2 * alpha * (1 + z)
+_STRONG = Ge(mu_f**2, theory.strong_signal())
+_PRINTED = _Rate(_SCALE * theory.bulk_edge(), _SMALL_ALPHA)
+_BOTH = _Rate(
+    _SCALE * Piecewise((theory.bulk_edge(), _STRONG), (theory.outlier(), True)), _SMALL_ALPHA
+)
+_CHECKS = (
+    _is_linear_in_step_and_curvature,
+    _is_the_curvature_for_small_alpha,
+    _is_no_more_than_a_rayleigh_quotient,
+    _follows_from_the_secular_equation,
+    _is_the_smallest_eigenvalue,
+)
+_HYPOTHESES = (
+    "sigma_f = 0, 0 < lambda < 1, Gaussian noise, N -> infinity",
+    "gradient descent on the mean loss with small steps, eta l''(z*) at most 1 over the norm",
+    "alpha > 0",
+)
+
+CLAIMS = (
+    Claim(
+        id="lead.grokking-rate",
+        printed=Variant(
+            "The slowest mode of the final approach decays at "
+            "$\\eta\\, \\ell''(z^*) \\sigma_n^2 (1 - \\sqrt\\lambda)^2$, with "
+            "$\\ell''(z^*) \\sim 2\\alpha (1 + z^*)$ for $f = z^2$ as $\\alpha \\to 0$.",
+            _PRINTED,
+        ),
+        source="lead: high-dimensional limit",
+        hypotheses=_HYPOTHESES,
+        checks=_CHECKS,
+        correction=Correction(
+            Repair.HYPOTHESIS,
+            Variant(
+                "It does if $\\mu_f^2 \\geq \\sigma_n^2 (1 - \\sqrt\\lambda)$. A weaker signal, as "
+                "that of the grokking figure ($\\mu_f = 0.1$, $\\lambda = 0.7$), has a slower mode "
+                "(lead.weak-signal-rate).",
+                _PRINTED._replace(hypothesis=_STRONG),
+            ),
+        ),
+        controls=(
+            Variant(
+                "1 - lambda",
+                _PRINTED._replace(
+                    rate=_SCALE * sigma_n**2 * (1 - aspect_ratio) ** 2, hypothesis=_STRONG
+                ),
+            ),
+            Variant(
+                "(1 - sqrt(lambda))",
+                _PRINTED._replace(rate=_SCALE * theory.strong_signal(), hypothesis=_STRONG),
+            ),
+            Variant(
+                "l''(z*)^2",
+                _PRINTED._replace(rate=_PRINTED.rate * target_curvature, hypothesis=_STRONG),
+            ),
+            Variant("l'' ~ 2 alpha", _PRINTED._replace(curvature=2 * alpha, hypothesis=_STRONG)),
+            Variant(
+                "if mu_f^2 >= sigma_n^2 (1 - sqrt(lambda))^2",
+                _PRINTED._replace(hypothesis=Ge(mu_f**2, theory.bulk_edge())),
+            ),
+        ),
+    ),
+    Claim(
+        id="lead.weak-signal-rate",
+        printed=Variant(
+            "For $\\mu_f^2 < \\sigma_n^2 (1 - \\sqrt\\lambda)$ the slowest mode decays at "
+            "$\\eta\\, \\ell''(z^*) \\mu_f^2 (1 - \\lambda \\sigma_n^2/(\\sigma_n^2 - \\mu_f^2))$, "
+            "below $\\eta\\, \\ell''(z^*) \\sigma_n^2 (1 - \\sqrt\\lambda)^2$, which is the rate "
+            "for every stronger signal.",
+            _BOTH,
+        ),
+        source="lead: found with the rate of the final approach",
+        hypotheses=_HYPOTHESES,
+        checks=_CHECKS,
+        controls=(
+            Variant("the edge for every signal", _PRINTED),
+            Variant(
+                "the outlier for every signal",
+                _BOTH._replace(rate=_SCALE * theory.outlier(), hypothesis=Gt(sigma_n, mu_f)),
+            ),
+            Variant(
+                "mu_f^2 for a weak signal",
+                _BOTH._replace(
+                    rate=_SCALE * Piecewise((theory.bulk_edge(), _STRONG), (mu_f**2, True))
+                ),
+            ),
+        ),
+    ),
+)
