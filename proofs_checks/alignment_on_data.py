@@ -31,6 +31,7 @@ __all__ = [
     "bound_at_enclosed_minimisers",
     "bound_at_exact_minimisers",
     "bound_with_matrices",
+    "sine_and_bound",
 ]
 
 _BITS = 160
@@ -81,7 +82,7 @@ def bound_at_enclosed_minimisers(bound: Expr, data: tuple[DataSet, ...]) -> Outc
     function = ball_function(bound, variation, epsilon)
     with precision(_BITS):
         for name, X, alpha in data:
-            sine, r, spread = _sine_and_bound(X, alpha)
+            sine, r, spread = sine_and_bound(X, alpha)
             limit = function(r, spread)
             where = f"{name}, alpha = {alpha}: sin = {sine.str(8)}, bound = {limit.str(8)}"
             if sine > limit:
@@ -96,8 +97,20 @@ def bound_at_enclosed_minimisers(bound: Expr, data: tuple[DataSet, ...]) -> Outc
     )
 
 
-def _sine_and_bound(X: Matrix, alpha: Rational) -> tuple[arb, arb, arb]:
-    """Enclosures of the sine at the minimiser, of r, and of epsilon, for f = z^2."""
+def sine_and_bound(X: Matrix, alpha: Rational) -> tuple[arb, arb, arb]:
+    """Enclosures of the sine at the minimiser, of r, and of epsilon, for f = z^2 at alpha.
+
+    Parameters
+    ----------
+    X : (N, d) rational matrix of rank d, labels absorbed.
+    alpha : a rational in (0, 1).
+
+    Examples
+    --------
+    >>> sine, r, epsilon = sine_and_bound(Matrix([[2, 4], [2, -4], [1, 3]]), Rational(1, 8))
+    >>> sine < r * epsilon / (1 - epsilon**2).sqrt()
+    True
+    """
     strength = ball(alpha)
     target = ball_function(RLambertW(1, (1 - alpha) / (2 * alpha)))()
 

@@ -147,14 +147,14 @@ def _mutants_table(reports: Sequence[MutantReport]) -> object:
 
     table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True)
     totals = [str(sum(report.count(fate) for report in reports)) for fate in Fate]
-    table.add_column("claim", "total", no_wrap=True)
-    table.add_column("mutants", str(sum(map(len, reports))), justify="right")
+    table.add_column("claim", "total", overflow="fold")
+    table.add_column("mutants", str(sum(map(len, reports))), justify="right", no_wrap=True)
     for fate, total in zip(Fate, totals, strict=True):
-        table.add_column(fate.value, total, justify="right")
-    table.add_column("seconds", f"{sum(r.seconds for r in reports):.2f}", justify="right")
+        width = max(map(len, fate.value.split()))
+        table.add_column(fate.value, total, justify="right", width=width)
     for report in reports:
         counts = (str(report.count(fate)) for fate in Fate)
-        table.add_row(report.id, str(len(report)), *counts, f"{report.seconds:.2f}")
+        table.add_row(report.id, str(len(report)), *counts)
     return table
 
 

@@ -152,6 +152,10 @@ def _with_argument(node: Basic, i: int, changed: Basic) -> Basic:
     return node.func(*node.args[:i], changed, *node.args[i + 1 :])
 
 
+def _product(node: Basic, factors: tuple[Basic, ...]) -> Basic:
+    return factors[0] if len(factors) == 1 else node.func(*factors)
+
+
 def _attempted(makers: Iterable[Callable[[], Basic]]) -> Iterator[Basic]:
     """What can be made: not every change leaves a formula, a product of matrices for one."""
     for make in makers:
@@ -186,7 +190,7 @@ def _changes(node: Basic) -> Iterator[Callable[[], Basic]]:
                 yield partial(_with_argument, node, i, changed)
     elif isinstance(node, (Mul, MatMul, And, Or)):
         for i in range(len(node.args)):
-            yield partial(node.func, *node.args[:i], *node.args[i + 1 :])
+            yield partial(_product, node, (*node.args[:i], *node.args[i + 1 :]))
     elif isinstance(node, Pow) and isinstance(node.exp, Number):
         yield lambda: node.base ** (node.exp + 1)
         yield lambda: node.base**-node.exp

@@ -106,7 +106,7 @@ def level_slope(penalty: Penalty, upper: Expr, lower: Expr) -> Expr:
 
     >>> from logitreg.theory import penalty
     >>> level_slope(penalty("quadratic"), high, low)
-    2*alpha*(K*z_low + z_high - z_low)
+    2*alpha*(z_high + z_low*(K - 1))
     """
     shift = Symbol("s", real=True)
     moved = multiclass_loss(penalty).subs({high: high + shift, low: low + shift}, simultaneous=True)

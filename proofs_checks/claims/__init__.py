@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import cache
+from importlib import import_module
 
 from ...errors import UnknownNameError
 from ..claim import Claim
@@ -10,64 +12,43 @@ from ..claim import Claim
 __all__ = ["all_claims", "find_claim"]
 
 
+_TOPICS = (
+    "label_smoothing",
+    "penalties",
+    "targets",
+    "max_margin",
+    "clustering",
+    "quadratic_loss",
+    "fisher_direction",
+    "exact_alignment",
+    "closeness",
+    "separability",
+    "signal_noise",
+    "invariance",
+    "large_noise",
+    "multiclass",
+    "fisher",
+    "many_classes",
+    "noise_level",
+    "neural_collapse",
+    "collapse_conditioning",
+    "collapse_training",
+    "closed_forms",
+    "target_response",
+    "alignment",
+    "alignment_extensions",
+    "alignment_limits",
+    "weights",
+    "sparsity",
+    "dropout",
+)
+"""The modules of this package, in the order of the ledger."""
+
+
 @cache
 def all_claims() -> tuple[Claim, ...]:
     """The claims in the order of the ledger."""
-    from . import (
-        alignment,
-        closed_forms,
-        closeness,
-        clustering,
-        collapse_conditioning,
-        collapse_training,
-        dropout,
-        exact_alignment,
-        fisher,
-        fisher_direction,
-        invariance,
-        label_smoothing,
-        large_noise,
-        many_classes,
-        max_margin,
-        multiclass,
-        neural_collapse,
-        noise_level,
-        penalties,
-        quadratic_loss,
-        separability,
-        signal_noise,
-        sparsity,
-        targets,
-        weights,
-    )
-
-    modules = (
-        label_smoothing,
-        penalties,
-        targets,
-        max_margin,
-        clustering,
-        quadratic_loss,
-        fisher_direction,
-        exact_alignment,
-        closeness,
-        separability,
-        signal_noise,
-        invariance,
-        large_noise,
-        multiclass,
-        fisher,
-        many_classes,
-        noise_level,
-        neural_collapse,
-        collapse_conditioning,
-        collapse_training,
-        closed_forms,
-        alignment,
-        weights,
-        sparsity,
-        dropout,
-    )
+    modules = (import_module(f".{topic}", __name__) for topic in _TOPICS)
     return tuple(claim for module in modules for claim in module.CLAIMS)
 
 
@@ -78,8 +59,6 @@ def find_claim(id: str) -> Claim:
     ------
     UnknownNameError : there is none; the message names the nearest ids.
     """
-    from difflib import get_close_matches
-
     known = {claim.id: claim for claim in all_claims()}
     if id not in known:
         near = get_close_matches(id, known, n=3, cutoff=0.4) or sorted(known)[:3]

@@ -15,6 +15,7 @@ from ...theory.symbols import alpha, z
 from ..checks import Proposition, all_of, holds_on_its_domain
 from ..claim import Claim, Variant
 from ..evidence import Outcome
+from ..lemmas import lemma_is_valid
 from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
@@ -29,22 +30,13 @@ class _Bound(NamedTuple):
 
 def _follows_from_the_lemmas(bound: _Bound) -> Outcome:
     """Every lemma is valid in real arithmetic, and holds where the true one is an equality."""
-    return all_of(map(_lemma_is_valid, theory.lemmas(bound.spread, bound.displacement)))
+    return all_of(map(lemma_is_valid, theory.lemmas(bound.spread, bound.displacement)))
 
 
 def _linearity_follows(bound: Expr) -> Outcome:
     """The lemma is valid for the proposed bound on the sine, and the bound is not negative."""
-    lemmas = map(_lemma_is_valid, theory.linearity_lemmas(bound))
+    lemmas = map(lemma_is_valid, theory.linearity_lemmas(bound))
     return all_of((*lemmas, prove_implication([], bound >= 0)))
-
-
-def _lemma_is_valid(lemma: theory.Lemma) -> Outcome:
-    for point in lemma.extremal:
-        met = all(hypothesis.subs(point) == True for hypothesis in lemma.hypotheses)  # noqa: E712
-        if met and lemma.conclusion.subs(point) == False:  # noqa: E712
-            where = ", ".join(f"{s} = {v}" for s, v in point.items())
-            return Outcome.refuted("exact evaluation", f"not {lemma.conclusion}", where)
-    return prove_implication(lemma.hypotheses, lemma.conclusion, timeout_ms=10000)
 
 
 _SPREAD, _DISPLACEMENT = theory.relative_spread(), theory.displacement_bound()

@@ -110,7 +110,7 @@ _EXAMPLES = (
 
 def _bends_alike(example: _Example) -> bool:
     sides = [limit(side.diff(_h), _h, 0) for side in (example.above, example.below)]
-    return simplify(sides[0] - sides[1]) == 0
+    return bool(simplify(sides[0] - sides[1]) == 0)
 
 
 _SINGLE, _CONTINUOUS, _CURVED = "one signed logit", "l'' continuous at z*", "l''(z*) > 0"

@@ -49,6 +49,7 @@ _SETTINGS: tuple[_Point, ...] = (
     (Rational(2, 5), Rational(2), Rational(1, 2)),
     (Rational(1, 4), Rational(3, 5), S.One),
     (Rational(1, 2), Rational(1, 10), S.One),
+    (Rational(1, 2), Rational(4, 5), S.One),
 )
 
 
@@ -95,7 +96,14 @@ def _outlier_is_below_the_bulk() -> Outcome:
     strong = (aspect_ratio < 1, Ge(mu_f**2, s * (1 - root)), Lt(mu_f**2, s))
     if (gap - square).simplify() != 0:
         return Outcome.undecided("symbolic identity", f"edge - outlier = {gap}")
-    return all_of((prove_implication(weak, slope > 0), prove_implication(strong, slope <= 0)))
+    above = theory.outlier() > theory.bulk_edge()
+    return all_of(
+        (
+            prove_implication(weak, slope > 0),
+            prove_implication(strong, slope <= 0),
+            prove_implication((aspect_ratio < 1, Gt(mu_f**2, s)), above),
+        )
+    )
 
 
 def _is_the_smallest_eigenvalue(claim: _Rate) -> Outcome:
@@ -138,6 +146,8 @@ _PRINTED = _Rate(_SCALE * theory.bulk_edge(), _SMALL_ALPHA)
 _BOTH = _Rate(
     _SCALE * Piecewise((theory.bulk_edge(), _STRONG), (theory.outlier(), True)), _SMALL_ALPHA
 )
+_WEAK = mu_f**2 * (1 - aspect_ratio * sigma_n**2 / (sigma_n**2 - mu_f**2))
+_PIECEWISE = _BOTH._replace(rate=_SCALE * Piecewise((theory.bulk_edge(), _STRONG), (_WEAK, True)))
 _CHECKS = (
     _is_linear_in_step_and_curvature,
     _is_the_curvature_for_small_alpha,
@@ -201,7 +211,7 @@ CLAIMS = (
             "$\\eta\\, \\ell''(z^*) \\mu_f^2 (1 - \\lambda \\sigma_n^2/(\\sigma_n^2 - \\mu_f^2))$, "
             "below $\\eta\\, \\ell''(z^*) \\sigma_n^2 (1 - \\sqrt\\lambda)^2$, which is the rate "
             "for every stronger signal.",
-            _BOTH,
+            _PIECEWISE,
         ),
         source="lead: found with the rate of the final approach",
         hypotheses=_HYPOTHESES,

@@ -204,7 +204,7 @@ class _Plateau(NamedTuple):
     size: float
 
 
-_PLATEAU_GRID = tuple((x, d) for x in (0.1, 0.4, 0.7, 0.9) for d in (1.0, 1.25, 2.0))
+_PLATEAU_GRID = tuple((x, d) for x in (0.1, 0.4, 0.7) for d in (1.0, 1.25, 2.0))
 """lambda and Delta: those of the figures among them."""
 
 
@@ -436,7 +436,7 @@ _MAX_MARGIN = Claim(
             "+ c Delta", _PRINTED_MARGIN._replace(separable=(_path * _Delta, sqrt(1 + _path**2)))
         ),
         Variant(
-            "sqrt(1 - c^2 Delta^2)",
+            "without c Delta",
             _PRINTED_MARGIN._replace(separable=(S.Zero, sqrt(1 + _path**2))),
         ),
         Variant("lambda sigma_n^2", _PRINTED_MARGIN._replace(right=_lambda * sigma_n**2)),
