@@ -197,8 +197,9 @@ def factor(matrix: Matrix) -> Factors:
     if rank < matrix.shape[1]:
         dependent = sorted(int(column) for column in pivots[rank:])
         raise RankDeficientError(
-            f"the design matrix has rank {rank} of {matrix.shape[1]}; dependent on the others: column "
-            f"{', '.join(map(str, dependent[:5]))}{', ...' if len(dependent) > 5 else ''}; expected "
-            "linearly independent columns; drop those columns (with a bias, constant features too)"
+            f"the design matrix has rank {rank} of {matrix.shape[1]}; dependent on the others: "
+            f"column {', '.join(map(str, dependent[:5]))}{', ...' if len(dependent) > 5 else ''}; "
+            "expected linearly independent columns; drop those columns (with a bias, constant "
+            "features too)"
         )
     return Factors(scaled, exponents, q, r, pivots)

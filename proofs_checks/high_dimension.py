@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigvalsh_tridiagonal
 from scipy.optimize import minimize_scalar, nnls, root, root_scalar
 from scipy.special import expit
 from sympy import Eq, Expr, lambdify
 
 from ..numerics.kernels import kernel
 from ..theory import high_dimension as theory
+from .evidence import Grade, Outcome, Status
 
 __all__ = [
     "Band",
@@ -26,6 +29,8 @@ __all__ = [
     "largest_margin",
     "largest_margins",
     "minimisers",
+    "not_observed",
+    "observed",
     "penalised",
     "quadratic_point",
     "separability_threshold",
@@ -37,6 +42,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 _SWEEPS = 20
+_SIMULATION = "seeded simulation"
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,16 @@ def band(values: Array) -> Band:
     """
     half = 4 * values.std(ddof=1) / np.sqrt(values.size)
     return Band(float(values.mean() - half), float(values.mean() + half))
+
+
+def observed(detail: str) -> Outcome:
+    """Support by a seeded simulation."""
+    return Outcome(Status.SUPPORTED, _SIMULATION, detail, Grade.OBSERVED)
+
+
+def not_observed(detail: str, witness: str) -> Outcome:
+    """A refutation by a seeded simulation."""
+    return Outcome.refuted(_SIMULATION, detail, witness, Grade.OBSERVED)
 
 
 @dataclass(frozen=True)
@@ -148,10 +164,13 @@ def solve_system(
         slope = weights @ (1 / (1 + gamma * loss.curvature(p)))
         return float(slope), float(weights @ (p - z)), float(weights @ (p - z) ** 2)
 
+    def short_of_slope(a: float, q: float, gamma: float) -> float:
+        return 1 - aspect_ratio - moments(a, q, gamma)[0]
+
     def system(unknowns: Array) -> Array:
         a, (q, gamma) = float(unknowns[0]), np.exp(np.clip(unknowns[1:], -20, 20))
         found = residuals(*moments(a, q, gamma), a, q, aspect_ratio, effect)
-        return np.array(found) / (1, q**2, np.hypot(a, q))
+        return np.asarray(np.array(found) / (1, q**2, np.hypot(a, q)))
 
     level = min(loss.target, 3.0)
     a, q = quadratic_point(aspect_ratio, effect, level)
@@ -162,7 +181,7 @@ def solve_system(
         if worst < 1e-10:
             q, gamma = np.exp(found.x[1:])
             return Point(float(found.x[0]), float(q), float(gamma), worst)
-        gamma = _increasing_root(lambda g, at=(a, q): 1 - aspect_ratio - moments(*at, g)[0])
+        gamma = _increasing_root(partial(short_of_slope, a, q))
         _, step, square = moments(a, q, gamma)
         a = effect * (step / aspect_ratio + a * effect) / (1 + effect**2)
         q = (square / aspect_ratio) ** 0.5
@@ -195,7 +214,7 @@ def _proximal(loss: Loss, z: Array, gamma: float) -> Array:
         p = moved
         if settled:
             break
-    return p
+    return np.asarray(p)
 
 
 def signal_plus_noise(
@@ -211,7 +230,7 @@ def signal_plus_noise(
 
 
 def minimisers(
-    loss: Loss, aspect_ratio: float, effect: float, *, samples: int = 200, seeds: int = 16
+    loss: Loss, aspect_ratio: float, effect: float, *, seeds: int = 32
 ) -> tuple[Array, Array]:
     """a and q of the training minimisers on seeded whitened data, by Newton's method.
 
@@ -219,6 +238,8 @@ def minimisers(
     ------
     ValueError : some gradient is not small after 60 steps.
     """
+    # N d^2 = 250 000: large for the limits, small enough for BLAS to stay on one thread.
+    samples = round((500 / aspect_ratio) ** (2 / 3))
     x = signal_plus_noise(samples, aspect_ratio, effect, (1.0, 1.0), seeds)
     transposed = np.ascontiguousarray(x.transpose(0, 2, 1))
     right = transposed.sum(axis=2, keepdims=True) * min(loss.target, 2.0)
@@ -275,16 +296,34 @@ def largest_margins(x: Array) -> tuple[Array, Array]:
 
 
 def smallest_eigenvalues(
-    aspect_ratio: float, mean: float, noise: float, *, samples: int = 80, seeds: int = 48
+    aspect_ratio: float, mean: float, noise: float, *, samples: int = 400, seeds: int = 48
 ) -> Array:
     """The smallest eigenvalue of X^T X/N at sigma_f = 0, extrapolated to N -> infinity.
 
     From N and 4 N samples, with the order N^(-2/3) of the distance from the edge of the bulk.
     """
+    rng = np.random.default_rng(2712)
     few, many = (
-        np.linalg.eigvalsh(x.transpose(0, 2, 1) @ x / x.shape[1])[:, 0]
+        np.array([_smallest_eigenvalue(rng, n, aspect_ratio, mean, noise) for _ in range(seeds)])
         for n in (samples, 4 * samples)
-        for x in (signal_plus_noise(n, aspect_ratio, mean, (0.0, noise), seeds),)
     )
     weight = 4 ** (2 / 3)
     return np.asarray((weight * many - few) / (weight - 1))
+
+
+def _smallest_eigenvalue(
+    rng: np.random.Generator, samples: int, aspect_ratio: float, mean: float, noise: float
+) -> float:
+    """Rotations of the rows and of the noise columns make X = [mu_f 1 | sigma_n Xi] bidiagonal.
+
+    The diagonal is mu_f sqrt(N), then sigma_n chi with N - 1, N - 2, ... degrees of freedom; above
+    it stand sigma_n chi with d - 1, ..., 1. So X^T X is tridiagonal, exactly in law.
+    """
+    features = round(aspect_ratio * samples)
+    above = noise * np.sqrt(rng.chisquare(np.arange(features - 1, 0, -1)))
+    below = noise * np.sqrt(rng.chisquare(np.arange(samples - 1, samples - features, -1)))
+    diagonal = np.concatenate(([mean * np.sqrt(samples)], below))
+    squares = diagonal**2
+    squares[1:] += above**2
+    found = eigvalsh_tridiagonal(squares, diagonal[:-1] * above, select="i", select_range=(0, 0))
+    return float(found[0] / samples)
