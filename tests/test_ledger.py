@@ -57,7 +57,7 @@ def test_what_is_not_supported_has_a_witness_and_what_is_corrected_holds(ledger:
 
 def test_every_claim_has_controls(ledger: Ledger) -> None:
     for entry in ledger:
-        assert entry.controls.total >= (2 if entry.id.startswith("catalogue.convex") else 3)
+        assert entry.controls.total >= 3
 
 
 def test_deviations_are_reported(ledger: Ledger) -> None:

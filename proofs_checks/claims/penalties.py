@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...theory.penalties import CATALOGUE
+from ...theory.symbols import z
 from ..checks import all_of, convex_in_the_logits
 from ..claim import Claim, Correction, Repair, Variant
 from ..convexity import prove_convex
@@ -24,21 +25,18 @@ def _all_convex(names: tuple[str, ...]) -> Outcome:
 
 
 def _convex_claim(name: str) -> Claim:
+    f = CATALOGUE[name].expression
     return Claim(
         id=f"catalogue.convex-{name}",
-        printed=Variant(f"The penalty {name} is convex in the signed logit.", (name, 1)),
+        printed=Variant(f"The penalty {name} is convex in the signed logit.", f),
         source="derived from f",
-        checks=(_signed_penalty_is_convex,),
+        checks=(prove_convex,),
         controls=(
-            Variant(f"minus the penalty {name}", (name, -1)),
-            Variant("minus the entropy", ("entropy", 1)),
+            Variant(f"minus the penalty {name}", -f),
+            Variant(f"the penalty {name} less 4 z^2", f - 4 * z**2),
+            Variant(f"the penalty {name} less z^4", f - z**4),
         ),
     )
-
-
-def _signed_penalty_is_convex(content: tuple[str, int]) -> Outcome:
-    name, sign = content
-    return prove_convex(sign * CATALOGUE[name].expression)
 
 
 CLAIMS = (
