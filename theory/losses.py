@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sympy import (
     Dummy,
@@ -85,6 +86,7 @@ def multiclass_loss(penalty: Penalty, classes: Expr = K) -> Expr:
     return (1 - alpha) * cross + alpha * two_level(penalty.multiclass_expression, classes)
 
 
+@lru_cache(maxsize=256)
 def is_even(expression: Expr) -> bool:
     """Whether f(-z) = f(z) is proved.
 
@@ -105,7 +107,12 @@ class Piece:
     @property
     def slope(self) -> Expr:
         """f' on the piece, in the symbol :data:`x`."""
-        return simplify(self.value.diff(x))
+        return _simplified_slope(self.value)
+
+
+@lru_cache(maxsize=256)
+def _simplified_slope(value: Expr) -> Expr:
+    return simplify(value.diff(x))
 
 
 x = Dummy("x", positive=True)
