@@ -14,8 +14,8 @@ _STEPS = 9
 def r_lambert(r: Any, y: Any) -> Any:
     """W_r(y): the solution w >= 0 of w (e^w + r) = y, element by element.
 
-    Halley's iteration in a fixed number of steps from log(1 + y/(1 + r)), which lies to the right
-    of the solution.
+    Halley's iteration in a fixed number of steps from the smaller of y/(1 + r), above the solution
+    and near it where r dominates, and L - log(1 + L), L = log(1 + y), near it where e^w does.
 
     Parameters
     ----------
@@ -33,10 +33,11 @@ def r_lambert(r: Any, y: Any) -> Any:
     True
     """
     xp = array_namespace(r, y)
-    w = xp.log1p(y / (1 + r))
+    leading = xp.log1p(y)
+    w = xp.minimum(y / (1 + r), leading - xp.log1p(leading))
     for _ in range(_STEPS):
         e = xp.exp(w)
-        residual = w * (e + r) - y
         slope = e * (1 + w) + r
-        w = w - residual / (slope - residual * e * (2 + w) / (2 * slope))
+        step = (w * (e + r) - y) / slope
+        w = w - step / (1 - step * (e / slope) * (2 + w) / 2)
     return xp.where((r >= 0) & (y >= 0), w, xp.asarray(float("nan"), dtype=w.dtype))
