@@ -1,0 +1,148 @@
+"""``logitreg verify``: judge every claim, write the ledger and its report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..terminal import err, out, progress
+
+if TYPE_CHECKING:
+    from ..ledger import Ledger
+    from ..mutants import MutantReport
+
+__all__ = ["command"]
+
+_DEVIATION = 1
+
+
+@click.command("verify")
+@click.argument("claims", nargs=-1, metavar="[CLAIM]...")
+@click.option(
+    "--claim", "more", multiple=True, metavar="CLAIM", help="A claim, like the arguments."
+)
+@click.option("--quick", is_flag=True, help="Leave out the controls (the false variants).")
+@click.option(
+    "--mutants", is_flag=True, help="Test the checks instead: do they notice a changed formula?"
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("logitreg-report"),
+    show_default=True,
+    help="The folder for report.html and ledger.json, or mutants.json.",
+)
+def command(
+    claims: tuple[str, ...], more: tuple[str, ...], quick: bool, mutants: bool, output: Path
+) -> None:
+    """Derive, check and judge every claim, or those that match CLAIM (such as 'beck.*').
+
+    With --mutants, change one symbol, sign or number of each formula that is supported, and see
+    that the checks reject it.
+
+    Exit status: 0 if every verdict and grade is the one that this version records and every control
+    is rejected, or every mutant that is not proved true is rejected; 1 if not; 2 for bad input.
+    """
+    from ..ledger import select, verify
+
+    ids = select(claims + more) if claims + more else None
+    output.mkdir(parents=True, exist_ok=True)
+    if mutants:
+        return _verify_mutants(ids, output)
+    with progress(len(ids) if ids is not None else None) as advance:
+        ledger = verify(
+            ids,
+            controls=not quick,
+            workers=os.cpu_count() or 1,
+            on_entry=lambda entry: advance(entry.id),
+        )
+    out.print(_ledger_table(ledger))
+    ledger.write(output / "ledger.json")
+    _write_report(ledger, output / "report.html")
+    out.print(f"\nWrote {output / 'report.html'} and {output / 'ledger.json'}.")
+    deviations = ledger.deviations()
+    for deviation in deviations:
+        err.print(f"DEVIATION {deviation}", style="bold red", markup=False)
+    if deviations:
+        raise SystemExit(_DEVIATION)
+    out.print(f"All {len(ledger)} verdicts are as recorded; {_controls_line(ledger)}.")
+
+
+def _verify_mutants(ids: tuple[str, ...] | None, output: Path) -> None:
+    from ..mutants import try_mutants, write
+
+    with progress(len(ids) if ids is not None else None) as advance:
+        reports = try_mutants(
+            ids, workers=os.cpu_count() or 1, on_report=lambda report: advance(report.id)
+        )
+    out.print(_mutants_table(reports))
+    write(reports, output / "mutants.json")
+    out.print(f"\nWrote {output / 'mutants.json'}.")
+    survivors = [(report.id, trial) for report in reports for trial in report.survivors]
+    for id, trial in survivors:
+        err.print(f"SURVIVOR {id}: {trial.change}", style="bold red", markup=False)
+    if survivors:
+        raise SystemExit(_DEVIATION)
+    out.print(f"No mutant survived that is not proved true, of {sum(map(len, reports))}.")
+
+
+def _mutants_table(reports: Sequence[MutantReport]) -> object:
+    from rich.table import Table
+
+    from ..mutants import Fate
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True)
+    totals = [str(sum(report.count(fate) for report in reports)) for fate in Fate]
+    table.add_column("claim", "total", overflow="fold")
+    table.add_column("mutants", str(sum(map(len, reports))), justify="right", no_wrap=True)
+    for fate, total in zip(Fate, totals, strict=True):
+        width = max(map(len, fate.value.split()))
+        table.add_column(fate.value, total, justify="right", width=width)
+    for report in reports:
+        counts = (str(report.count(fate)) for fate in Fate)
+        table.add_row(report.id, str(len(report)), *counts)
+    return table
+
+
+def _ledger_table(ledger: Ledger) -> object:
+    from rich.table import Table
+
+    style = {
+        "holds": "green",
+        "holds if": "yellow",
+        "misprinted": "magenta",
+        "refuted": "red",
+        "open": "bold red",
+    }
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("claim", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("grade")
+    table.add_column("rejects", justify="right")
+    table.add_column("seconds", justify="right")
+    for entry in ledger:
+        verdict = entry.verdict.value
+        table.add_row(
+            entry.id,
+            f"[{style[verdict]}]{verdict}[/]",
+            entry.grade,
+            f"{entry.controls.rejected}/{entry.controls.total}",
+            f"{entry.seconds:.2f}",
+        )
+    return table
+
+
+def _controls_line(ledger: Ledger) -> str:
+    total = sum(entry.controls.total for entry in ledger)
+    return f"all {total} controls were rejected" if total else "no controls were tried"
+
+
+def _write_report(ledger: Ledger, path: Path) -> None:
+    from ..gallery import catalogue_figures
+    from ..report import write_report
+
+    write_report(ledger, path, figures=catalogue_figures())
