@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from .numerics.fisher import fisher_direction as fisher_direction
     from .numerics.fit import FitResult as FitResult
     from .numerics.fit import fit as fit
+    from .numerics.high_dimension import Asymptotics as Asymptotics
+    from .numerics.high_dimension import asymptotics as asymptotics
     from .numerics.kernels import penalties as penalties
+    from .numerics.signal_noise import signal_plus_noise as signal_plus_noise
     from .numerics.targets import target as target
+    from .numerics.training import train as train
     from .proofs_checks.formulas import formula as formula
     from .proofs_checks.ledger import Ledger as Ledger
     from .proofs_checks.ledger import verify as verify
@@ -33,16 +37,20 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AlignmentCertificate": "numerics.alignment",
+    "Asymptotics": "numerics.high_dimension",
     "FitResult": "numerics.fit",
     "Ledger": "proofs_checks.ledger",
     "Penalty": "theory.penalties",
     "alignment": "numerics.alignment",
+    "asymptotics": "numerics.high_dimension",
     "fisher_direction": "numerics.fisher",
     "fit": "numerics.fit",
     "formula": "proofs_checks.formulas",
     "penalties": "numerics.kernels",
     "penalty": "theory.penalties",
+    "signal_plus_noise": "numerics.signal_noise",
     "target": "numerics.targets",
+    "train": "numerics.training",
     "verify": "proofs_checks.ledger",
 }
 

@@ -27,6 +27,7 @@ _TOPICS = (
     "invariance",
     "large_noise",
     "high_dimension",
+    "training_limit",
     "margin_limits",
     "final_approach",
     "multiclass",

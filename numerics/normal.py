@@ -1,0 +1,29 @@
+"""The Gaussian distribution function on arrays of any library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_jax_namespace, is_torch_namespace
+from scipy.special import ndtr
+
+__all__ = ["normal_cdf"]
+
+
+def normal_cdf(x: Any) -> Any:
+    """Phi(x), element by element, of x's library and device.
+
+    Examples
+    --------
+    >>> normal_cdf(np.array([0.0, np.inf])).tolist()
+    [0.5, 1.0]
+    """
+    xp = array_namespace(x)
+    if is_torch_namespace(xp):
+        return xp.special.ndtr(x)
+    if is_jax_namespace(xp):
+        from jax.scipy.special import ndtr as on_jax
+
+        return on_jax(x)
+    return xp.asarray(ndtr(np.asarray(x)), dtype=x.dtype, device=device(x))

@@ -1,0 +1,219 @@
+"""Claims: the limit of high dimension with weight decay, and the solver of its equations."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import quad
+from scipy.optimize import brentq
+from scipy.special import expit
+from sympy import Eq, Expr, Symbol, lambdify
+
+from ...numerics.high_dimension import asymptotics
+from ...numerics.kernels import kernel
+from ...theory import high_dimension as theory
+from ...theory.signal_noise import mu_f, sigma_f, sigma_n, signal_weight
+from ...theory.training_limit import scalar_stationarity, training_system, weight_decay
+from ..checks import all_of
+from ..claim import Claim, Variant
+from ..evidence import Grade, Outcome
+from ..high_dimension import band, not_observed, observed, penalised, signal_plus_noise
+from ..smt import prove_implication
+
+__all__ = ["CLAIMS"]
+
+_lambda, _gamma, _q = theory.aspect_ratio, theory.envelope, theory.noise
+_FIRST, _SECOND, _THIRD = training_system()
+_Equations = tuple[Eq, Eq, Eq]
+Array = NDArray[np.float64]
+
+
+def _is_stationarity(equations: _Equations) -> Outcome:
+    """The equations hold exactly where the scalar problem is stationary."""
+    signs = (_q > 0, _gamma > 0, _lambda > 0, sigma_n > 0)
+    stationary = tuple(Eq(slope, 0) for slope in scalar_stationarity())
+    return all_of(
+        (
+            *(prove_implication((*signs, *stationary), equation) for equation in equations),
+            *(prove_implication((*signs, *equations), slope) for slope in stationary),
+        )
+    )
+
+
+class _Setting(NamedTuple):
+    penalty: str
+    alpha: float
+    aspect_ratio: float
+    signal: float
+    signal_noise: float
+    orthogonal_noise: float
+    decay: float
+
+
+_SETTINGS = (
+    _Setting("quadratic", 0.0, 0.7, 1.0, 0.5, 1.0, 0.2),
+    _Setting("label-smoothing", 0.1, 1.5, 1.3, 0.5, 0.8, 0.05),
+    _Setting("quadratic", 0.4, 0.5, 0.7, 0.9, 2.0, 0.0),
+)
+
+
+@cache
+def _solved(setting: _Setting) -> dict[Symbol, float]:
+    """The numerical solution, and the moments at it by adaptive quadrature and bisection."""
+    penalty, alpha, ratio, mu, deviation, across, decay = setting
+    found = asymptotics(
+        ratio,
+        signal=mu,
+        signal_noise=deviation,
+        orthogonal_noise=across,
+        penalty=penalty,
+        alpha=alpha,
+        weight_decay=decay,
+    )
+    first, q = found.signal_weight, across * found.noise_weight
+    mean, spread = first * mu, float(np.hypot(first * deviation, q))
+    f = kernel(penalty)
+
+    def slope(z: float) -> float:
+        return float(alpha * f.slope(z) - (1 - alpha) * expit(-z))
+
+    def step(g: float, gamma: float) -> float:
+        z = mean + spread * g
+        ends = sorted((z, z - gamma * slope(z)))
+        if ends[0] == ends[1]:
+            return 0.0
+        return float(brentq(lambda p: p - z + gamma * slope(p), *ends, xtol=1e-15) - z)
+
+    def moment(power: int, times: int, gamma: float) -> float:
+        def density(g: float) -> float:
+            return float(np.exp(-g * g / 2) / np.sqrt(2 * np.pi))
+
+        def integrand(g: float) -> float:
+            return g**times * step(g, gamma) ** power * density(g)
+
+        return float(quad(integrand, -9, 9, epsabs=1e-12, epsrel=1e-12, limit=200)[0])
+
+    # The mean training logit is E p, which fixes gamma.
+    goal = found.train_logit_mean - mean
+    gamma = np.exp(brentq(lambda t: moment(1, 0, np.exp(t)) - goal, -6, 8, xtol=1e-13))
+    return {
+        theory.aspect_ratio: ratio,
+        mu_f: mu,
+        sigma_f: deviation,
+        sigma_n: across,
+        weight_decay: decay,
+        signal_weight: first,
+        _q: q,
+        _gamma: gamma,
+        theory.mean_step: moment(1, 0, gamma),
+        theory.mean_square_step: moment(2, 0, gamma),
+        theory.mean_slope: 1 + moment(1, 1, gamma) / spread,
+    }
+
+
+def _the_solver_solves(equations: _Equations) -> Outcome:
+    """The equations at the solver's values, the moments by another quadrature."""
+    worst = 0.0
+    for setting in _SETTINGS:
+        values = _solved(setting)
+        for equation in equations:
+            sides = (
+                float(lambdify(tuple(values), side)(*values.values())) for side in equation.args
+            )
+            left, right = sides
+            gap = abs(left - right) / max(1.0, abs(left))
+            if gap > 1e-8:
+                where = f"{setting}: {left:.6g} against {right:.6g}"
+                return Outcome.refuted("adaptive quadrature", "does not hold", where, Grade.TESTED)
+            worst = max(worst, gap)
+    return Outcome.tested("adaptive quadrature", f"3 settings, largest defect {worst:.0e}")
+
+
+def _predicts_the_minimisers(equations: _Equations) -> Outcome:
+    """S_1 and ||S_perp|| of trained weights, four standard errors to each side."""
+    told = []
+    for setting in _SETTINGS:
+        solved = _solved(setting)
+        limits = solved[signal_weight], solved[_q] / setting.orthogonal_noise
+        for name, limit, values in zip(
+            ("S_1", "||S_perp||"), limits, _trained(setting), strict=True
+        ):
+            seen = band(values)
+            where = f"{setting.penalty}, kappa = {setting.decay:g}: {name} in {seen}"
+            if not seen.holds(limit):
+                return not_observed("the means differ", f"{where}, solved {limit:.4g}")
+            told.append(f"{where}, solved {limit:.4g}")
+    return observed(f"32 seeds; {'; '.join(told)}")
+
+
+def _trained(setting: _Setting, seeds: int = 32) -> tuple[Array, Array]:
+    """The minimisers on seeded data, by Newton's method.
+
+    Raises
+    ------
+    ValueError : some gradient is not small after 40 steps.
+    """
+    samples = round((500 / setting.aspect_ratio) ** (2 / 3))
+    deviations = (setting.signal_noise, setting.orthogonal_noise)
+    x = signal_plus_noise(samples, setting.aspect_ratio, setting.signal, deviations, seeds)
+    transposed = x.transpose(0, 2, 1)
+    loss = penalised(setting.penalty, setting.alpha)
+    ridge = setting.decay * np.eye(x.shape[2])
+    s = np.zeros((seeds, x.shape[2], 1))
+    for _ in range(40):
+        z = x @ s
+        gradient = transposed @ loss.slope(z) / samples + setting.decay * s
+        if np.abs(gradient).max() < 1e-10:
+            return s[:, 0, 0], np.linalg.norm(s[:, 1:, 0], axis=1)
+        hessian = transposed @ (loss.curvature(z) * x) / samples + ridge
+        s = s - np.linalg.solve(hessian, gradient)
+    raise ValueError(f"gradient {np.abs(gradient).max():.1e} after 40 Newton steps for {setting}")
+
+
+def _with(position: int, equation: Expr) -> _Equations:
+    system = list(training_system())
+    system[position] = equation
+    return system[0], system[1], system[2]
+
+
+CLAIMS = (
+    Claim(
+        id="lead.weight-decay-limit",
+        printed=Variant(
+            "With weight decay $\\kappa\\|S\\|^2/2$, $Z = S_1\\mu_f + s\\,G$, "
+            "$s^2 = S_1^2\\sigma_f^2 + q^2$ and $q = \\sigma_n\\|S_\\perp\\|$: "
+            "$E p'(Z) = 1 - \\lambda + \\kappa\\gamma/\\sigma_n^2$, "
+            "$E (p(Z) - Z)^2 = \\lambda q^2$, "
+            "$\\mu_f E (p(Z) - Z) = S_1(\\sigma_f^2 (1 - E p'(Z)) + \\kappa\\gamma)$.",
+            training_system(),
+        ),
+        source="lead: high-dimensional limit, in the original coordinates",
+        hypotheses=(
+            "l convex; lambda < 1, or kappa > 0",
+            "Gaussian signal plus noise",
+            "not by machine: the training problem concentrates on the scalar one (Gordon)",
+        ),
+        checks=(_is_stationarity, _the_solver_solves, _predicts_the_minimisers),
+        controls=(
+            Variant(
+                "the decay without sigma_n",
+                _with(0, Eq(theory.mean_slope, 1 - _lambda + weight_decay * _gamma)),
+            ),
+            Variant("no decay in E p'", _with(0, Eq(theory.mean_slope, 1 - _lambda))),
+            Variant("q^2 for lambda q^2", _with(1, Eq(theory.mean_square_step, _q**2))),
+            Variant(
+                "no decay along the signal",
+                _with(
+                    2,
+                    Eq(
+                        mu_f * theory.mean_step,
+                        signal_weight * sigma_f**2 * (1 - theory.mean_slope),
+                    ),
+                ),
+            ),
+        ),
+    ),
+)
