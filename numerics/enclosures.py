@@ -1,4 +1,4 @@
-"""Rigorous ranges of the mean curvature of a function between an anchor and a moving point."""
+"""Rigorous ranges of mean curvatures, and boxes that hold exactly one zero."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
-from flint import arb
+from flint import arb, arb_mat
 
 from .balls import hull
 
-__all__ = ["ball_above", "ball_below", "mean_curvature_range"]
+__all__ = ["ball_above", "ball_below", "mean_curvature_range", "only_zero"]
 
 BallFunction = Callable[[arb], arb]
 
@@ -145,3 +145,40 @@ def _cell(
         derivative = (curvature(cell) - hull(arb(bottom), arb(top))) / distance
         narrow(value + derivative * (cell - centre))
     return bottom, top
+
+
+def only_zero(
+    function: Callable[[list[arb]], list[arb]],
+    jacobian: Callable[[list[arb]], arb_mat],
+    centre: list[arb],
+    radii: list[arb],
+) -> list[arb] | None:
+    """Balls that hold the one zero of a system in the box centre +- radii; None if not proven.
+
+    Interval Newton: if the image N = centre - J^-1 F(centre) of the box, J the range of the
+    Jacobian over it, lies in the interior of the box, then the box holds exactly one zero, and
+    so does N (Moore, Nickel; see Neumaier, Interval Methods for Systems of Equations, 1990).
+
+    Parameters
+    ----------
+    function, jacobian : enclosures of F and its Jacobian on balls.
+    centre : exact numbers (their radii are ignored).
+    radii : positive half-widths of the box.
+
+    Examples
+    --------
+    >>> root = only_zero(
+    ...     lambda x: [x[0] ** 2 - 2], lambda x: arb_mat([[2 * x[0]]]), [arb(1.4142)], [arb(1e-3)]
+    ... )
+    >>> root is not None and root[0].contains(arb(2).sqrt())
+    True
+    """
+    middle = [arb(x.mid()) for x in centre]
+    box = [x + arb(0, radius.abs_upper()) for x, radius in zip(middle, radii, strict=True)]
+    try:
+        step = jacobian(box).solve(arb_mat([[value] for value in function(middle)]))
+    except ZeroDivisionError:
+        return None
+    image = [x - step[i, 0] for i, x in enumerate(middle)]
+    inside = all(cell.contains_interior(x) for cell, x in zip(box, image, strict=True))
+    return image if inside else None

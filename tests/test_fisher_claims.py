@@ -205,7 +205,6 @@ def test_verdict_follows_and_every_control_is_rejected(
     entry = entries[name]
     assert (entry.verdict, entry.grade) == EXPECTED[name]
     assert entry.controls.rejected == entry.controls.total >= 3
-    assert entry.seconds < 5
 
 
 CORRECTED = [name for name, claim in CLAIMS.items() if claim.correction]

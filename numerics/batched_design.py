@@ -1,0 +1,227 @@
+"""The data of a batch of problems: checked arrays of one library, factored all at once."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_array_api_obj, is_jax_array
+
+from ..errors import AlphaError, DataError, NonFiniteError, RankDeficientError, ShapeError
+from .host import on_host
+
+__all__ = ["BatchedDesign", "batched_design", "first_failure", "weights"]
+
+
+class BatchedDesign(NamedTuple):
+    """What the solvers see of a batch of data sets: arrays of one library, dtype and device.
+
+    Attributes
+    ----------
+    xp : the namespace of the arrays.
+    matrix : (..., n_samples, n_columns); columns are the features, then ones if there is a bias.
+        With two classes each row is multiplied by its label -1 or +1.
+    q : (..., n_samples, rank) with orthonormal columns that span those of the matrix.
+    right, basis : X = Q R with ``right`` = R and ``basis`` None; with fewer samples than columns
+        X^T = P R with ``right`` = R and ``basis`` = P, and Q holds the labels alone.
+    indicator : (..., n_samples, K) ones at the true classes; None for two classes.
+    alpha : (...) strengths.
+    levels : (K,) the labels, ascending; None if they came absorbed.
+    shape : the shape of the batch, which X, y and alpha broadcast to.
+    traced : whether values are unknown, as under ``jax.jit``.
+    """
+
+    xp: Any
+    matrix: Any
+    q: Any
+    right: Any
+    basis: Any
+    indicator: Any
+    alpha: Any
+    levels: Any
+    shape: tuple[int, ...]
+    traced: bool
+
+
+def batched_design(X: Any, y: Any, alpha: Any, *, bias: bool, classes: int | None) -> BatchedDesign:
+    """Check and factor the data; values are checked where they are known.
+
+    The arguments are those of :func:`logitreg.numerics.batched.fit_batch`.
+
+    Raises
+    ------
+    AlphaError, ShapeError, NonFiniteError, DataError, RankDeficientError
+
+    Examples
+    --------
+    >>> batched_design(np.ones((5, 3, 1)), None, 0.1, bias=False, classes=None).q.shape
+    (5, 3, 1)
+    """
+    xp, features, labels, strengths = _arrays(X, y, alpha)
+    traced = any(_is_traced(a) for a in (features, labels, strengths))
+    shape = _batch_shape(features, labels, strengths, bias)
+    if not traced:
+        _check_values(xp, features, strengths)
+    levels = None if labels is None else _levels(xp, labels, classes, traced)
+    like = {"dtype": features.dtype, "device": device(features)}
+    matrix, basis = features, None
+    if bias:
+        matrix = xp.concat([features, xp.ones((*features.shape[:-1], 1), **like)], axis=-1)
+    samples, columns = matrix.shape[-2:]
+    if samples >= columns:
+        q, right = xp.linalg.qr(matrix)
+    else:
+        basis, right = xp.linalg.qr(xp.matrix_transpose(matrix))
+        q = xp.broadcast_to(xp.eye(samples, **like), (*matrix.shape[:-1], samples))
+    if not traced:
+        _require_rank(xp, right, max(samples, columns))
+    indicator = None
+    if levels is not None and levels.shape[0] == 2:
+        # Labels multiply the rows of Q and leave R as it is.
+        ones = xp.ones_like(q[..., :1])
+        signs = xp.where((labels == levels[1])[..., None], ones, -ones)
+        q, matrix = signs * q, signs * matrix
+    elif levels is not None:
+        indicator = xp.astype(labels[..., None] == levels, features.dtype)
+    return BatchedDesign(xp, matrix, q, right, basis, indicator, strengths, levels, shape, traced)
+
+
+def weights(data: BatchedDesign, coordinates: Any) -> Any:
+    """The weights (..., n_columns, K) of least norm for which the logits are Q c."""
+    xp, right = data.xp, data.right
+    if data.basis is None:
+        return _solved(xp, right, coordinates)
+    return data.basis @ _solved(xp, xp.matrix_transpose(right), coordinates)
+
+
+def _arrays(X: Any, y: Any, alpha: Any) -> tuple[Any, Any, Any, Any]:
+    """The namespace; X, y and alpha as arrays of one library and device, X and alpha floating."""
+    features = X if is_array_api_obj(X) else np.asarray(X)
+    xp = array_namespace(features)
+    if xp.isdtype(features.dtype, ("bool", "integral")):
+        defaults = xp.__array_namespace_info__().default_dtypes()
+        features = xp.astype(features, defaults["real floating"])
+    if not xp.isdtype(features.dtype, "real floating"):
+        raise DataError(f"X has dtype {features.dtype}; expected real numbers, such as float64")
+    place = device(features)
+    labels = y
+    if y is not None and not _belongs(y, xp):
+        labels = xp.asarray(on_host(y), device=place)
+    if _belongs(alpha, xp):
+        strengths = xp.astype(alpha, features.dtype)
+    else:
+        numbers = on_host(alpha).astype(np.float64)
+        strengths = xp.asarray(numbers, dtype=features.dtype, device=place)
+    return xp, features, labels, strengths
+
+
+def _belongs(a: Any, xp: Any) -> bool:
+    return is_array_api_obj(a) and array_namespace(a) == xp
+
+
+def _is_traced(a: Any) -> bool:
+    if not is_jax_array(a):
+        return False
+    from jax.core import Tracer
+
+    return isinstance(a, Tracer)
+
+
+def _batch_shape(X: Any, y: Any, alpha: Any, bias: bool) -> tuple[int, ...]:
+    """The shape of the batch."""
+    if len(X.shape) < 2 or 0 in X.shape:
+        raise ShapeError(
+            f"X has shape {tuple(X.shape)}; expected (..., n_samples, n_features), none of them 0"
+        )
+    samples = X.shape[-2]
+    if y is None and bias:
+        raise DataError(
+            "bias=True needs the labels y: in absorbed data (y=None) the column of ones would have "
+            "to be multiplied by labels that are no longer known; pass X and y separately"
+        )
+    if y is not None and (len(y.shape) == 0 or y.shape[-1] != samples):
+        raise ShapeError(
+            f"y has shape {tuple(y.shape)}; expected one label per sample, (..., {samples})"
+        )
+    labels = () if y is None else tuple(y.shape[:-1])
+    try:
+        return np.broadcast_shapes(tuple(X.shape[:-2]), labels, tuple(alpha.shape))
+    except ValueError:
+        raise ShapeError(
+            f"the leading dimensions of X {tuple(X.shape[:-2])}, of y {labels} and the shape of "
+            f"alpha {tuple(alpha.shape)} do not broadcast; expected one batch shape"
+        ) from None
+
+
+def _check_values(xp: Any, X: Any, alpha: Any) -> None:
+    if not bool(xp.all(xp.isfinite(X))):
+        _, first = first_failure(~xp.isfinite(X))
+        raise NonFiniteError(f"X{first} is NaN or infinite; expected finite numbers")
+    outside = ~((alpha >= 0) & (alpha < 1))
+    if bool(xp.any(outside)):
+        count, first = first_failure(outside)
+        raise AlphaError(f"{count} of the strengths alpha, first at {first}, lie outside [0, 1)")
+
+
+def _levels(xp: Any, y: Any, classes: int | None, traced: bool) -> Any:
+    """(K,) the labels that occur, ascending."""
+    if classes is not None:
+        levels = xp.arange(classes, dtype=y.dtype, device=device(y))
+        if not traced and not bool(xp.all(xp.any(y[..., None] == levels, axis=-1))):
+            raise DataError(f"y holds other labels than 0, ..., {classes - 1}; expected only those")
+    elif traced:
+        raise DataError(
+            "the labels y are traced, so that they cannot be counted; expected classes=K, with "
+            "labels 0, ..., K - 1"
+        )
+    else:
+        levels = xp.unique_values(y)
+    if levels.shape[0] < 2:
+        raise DataError(f"y holds {levels.shape[0]} label; expected two classes or more")
+    if levels.shape[0] > y.shape[-1]:
+        raise DataError(
+            f"y holds {levels.shape[0]} labels for {y.shape[-1]} samples a problem, which look "
+            "like a regression target; expected class labels that the whole batch shares"
+        )
+    return levels
+
+
+def _solved(xp: Any, triangle: Any, columns: Any) -> Any:
+    """R^-1 C, from [[R, -C], [0, I]] [R^-1 C, I] = [0, I].
+
+    XLA would factor R itself beside the QR decomposition that it comes from, and with few threads
+    two such calls at once can wait for each other for ever.
+    """
+    size, count = columns.shape[-2:]
+    batch = tuple(columns.shape[:-2])
+    identity = xp.eye(size + count, dtype=columns.dtype, device=device(columns))
+    top = xp.concat([xp.broadcast_to(triangle, (*batch, size, size)), -columns], axis=-1)
+    bottom = xp.broadcast_to(identity[size:, :], (*batch, count, size + count))
+    both = xp.linalg.solve(xp.concat([top, bottom], axis=-2), identity[:, size:])
+    return both[..., :size, :]
+
+
+def _require_rank(xp: Any, right: Any, size: int) -> None:
+    """Each |r_jj| is the distance of a column from the span of those before it."""
+    lengths = xp.linalg.vector_norm(right, axis=-2)
+    unit = float(xp.finfo(right.dtype).eps) * size
+    dependent = xp.any(xp.abs(xp.linalg.diagonal(right)) <= unit * lengths, axis=-1)
+    if bool(xp.any(dependent)):
+        count, first = first_failure(dependent)
+        raise RankDeficientError(
+            f"the data is rank deficient in {count} of the problems, first in problem {first}; "
+            "expected full rank (with a bias, no constant features); drop columns that depend on "
+            "others, or solve these problems with fit"
+        )
+
+
+def first_failure(mask: Any) -> tuple[int, list[int]]:
+    """How many are true, and the index of the first.
+
+    Examples
+    --------
+    >>> first_failure(np.asarray([False, True, True]))
+    (2, [1])
+    """
+    places = np.argwhere(on_host(mask))
+    return len(places), [int(i) for i in places[0]]
