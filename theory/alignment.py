@@ -20,6 +20,7 @@ from sympy import And, Eq, Expr, Ge, Le, Rational, Symbol, sqrt
 from sympy.logic.boolalg import Boolean
 
 from .derivations import Derivation, Step
+from .words import letters, normal_form
 
 __all__ = [
     "Lemma",
@@ -30,6 +31,7 @@ __all__ = [
     "epsilon",
     "lemmas",
     "linearity_bound",
+    "linearity_identities",
     "linearity_lemmas",
     "relative_spread",
     "residual_norm",
@@ -143,6 +145,26 @@ def linearity_bound() -> Expr:
     return error_norm / (slope * logit_norm)
 
 
+def linearity_identities() -> tuple[tuple[str, Expr], ...]:
+    """What the bound takes from V, T, Z = X S and the projector P: each expression vanishes.
+
+    The norms are those of Frobenius, so that the columns may be those of several outputs.
+    """
+    p, v, t, z, e, et = letters("P V T Z E Et")
+    a, b = Symbol("a", real=True), Symbol("b", real=True)
+    relations = {(p, z): z, (p, p): p}
+    error = v - a * t - b * z
+    along = b * z + a * p * t - (p * v - p * error)
+    rest = et * (1 - p) * (1 - p) * e
+    return (
+        ("b Z + a P T = P V - P E", normal_form(along, relations)),
+        (
+            "||E||^2 = ||P E||^2 + ||(1 - P) E||^2",
+            normal_form(et * e - et * p * p * e - rest, relations),
+        ),
+    )
+
+
 def linearity_lemmas(bound: Expr) -> tuple[Lemma, ...]:
     """The scalar statement that a proposed linearity bound rests on.
 
@@ -150,7 +172,19 @@ def linearity_lemmas(bound: Expr) -> tuple[Lemma, ...]:
     ||b (Z + s P T/||P T||)|| <= error bounds the sine of that angle.
     """
     distance_squared = logit_norm**2 + 2 * logit_norm * _s * _cosine + _s**2
+    projected, inner, part = (Symbol(name, real=True) for name in ("p", "c", "e"))
+    whole = Symbol("E", real=True)
     return (
+        Lemma(
+            "||P V - P E|| <= ||P V|| + ||E||, c the inner product and e = ||P E|| at most ||E||",
+            (
+                Ge(projected, 0),
+                Ge(whole, 0),
+                Le(part**2, whole**2),
+                Le(inner**2, projected**2 * part**2),
+            ),
+            Le(projected**2 - 2 * inner + part**2, (projected + whole) ** 2),
+        ),
         Lemma(
             "b^2 ||Z + s u||^2 <= error^2 for some s bounds the sine of the angle between Z and u",
             (

@@ -27,6 +27,7 @@ from sympy import (
     sqrt,
 )
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 from .alignment import Lemma
 from .derivations import Derivation, Step
@@ -40,6 +41,7 @@ __all__ = [
     "envelope_derivation",
     "gaussian_expectation",
     "mean",
+    "pointwise_lemmas",
     "ratio",
     "scaling_derivation",
     "scaling_lemma",
@@ -109,6 +111,41 @@ def scaling_lemma(hypotheses: frozenset[str], conclusion: Relational) -> Lemma:
     if "E x = 0" in hypotheses:
         given.append(Eq(average, 0))
     return Lemma("E f(lambda x) grows with lambda", tuple(given), conclusion)
+
+
+def pointwise_lemmas(hypotheses: frozenset[str]) -> tuple[Lemma, ...]:
+    """The chord and the tangent of f that :func:`scaling_lemma` takes in expectation, at one x.
+
+    ``t u + (1 - t) 0`` is t u, so that the chord is convexity itself. The tangent at 0 is the limit
+    of chords: from the slopes (f(s) - f(0))/s to the left and to the right of 0, which convexity
+    orders, one number g between them is a subgradient.
+    """
+    f0, left, right, s, u, g, fu = (
+        Symbol(n, real=True) for n in ("f_0", "f_left", "f_right", "s", "u", "g", "f_u")
+    )
+    given: list[Boolean] = [Gt(s, 0), Gt(u, 0)]
+    if "f convex" in hypotheses or "f strictly convex" in hypotheses:
+        # 0 lies on the chord from -s to u.
+        given.append(Le(f0, (s * right + u * left) / (s + u)))
+    side = Or(And(Eq(fu, right), Ge(right, f0 + g * u)), And(Eq(fu, left), Ge(left, f0 - g * s)))
+    return (
+        Lemma(
+            "the slopes of f to the left of 0 are at most those to the right",
+            tuple(given),
+            Le((f0 - left) / s, (right - f0) / u),
+        ),
+        Lemma(
+            "a number g between them is a subgradient, on either side",
+            (
+                Gt(s, 0),
+                Gt(u, 0),
+                Le((f0 - left) / s, g),
+                Le(g, (right - f0) / u),
+                Or(Eq(fu, right), Eq(fu, left)),
+            ),
+            side,
+        ),
+    )
 
 
 def scaling_derivation() -> Derivation:

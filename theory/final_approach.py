@@ -22,7 +22,7 @@ __all__ = [
     "bulk_edge",
     "companion_inverse",
     "companion_slope",
-    "curvature_ratio",
+    "curvature_excess",
     "outlier",
     "quadratic_form_at_the_target",
     "step_size",
@@ -90,13 +90,13 @@ def companion_slope() -> Expr:
     return square + (rest - square).expand()
 
 
-def curvature_ratio(asymptote: Expr) -> Expr:
-    """The limit of 2 alpha (1 + z sigmoid(z))/asymptote as z -> infinity.
+def curvature_excess(asymptote: Expr) -> Expr:
+    """The limit of (2 alpha (1 + z sigmoid(z)) - asymptote)/alpha as z -> infinity.
 
     As alpha -> 0 the target of f = z^2 grows without bound, since 2 z (1 + exp(z)) = (1 - alpha)/
     alpha there.
 
-    >>> curvature_ratio(2 * alpha * z)
-    1
+    >>> curvature_excess(2 * alpha * z)
+    2
     """
-    return limit((2 * alpha * (1 + z * sigmoid(z)) / asymptote).simplify(), z, oo)
+    return limit(((2 * alpha * (1 + z * sigmoid(z)) - asymptote) / alpha).simplify(), z, oo)

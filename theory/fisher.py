@@ -56,15 +56,19 @@ def interpolation() -> tuple[tuple[str, Expr], ...]:
     """Weights W = Z G D^T that reach the targets, G = (D^T D)^-1.
 
     The columns of D are the differences mu_c - mu_1 of the means, those of Z the differences of the
-    targets; b = z_1 - W mu_1 does the rest. Noise n is orthogonal to every column of D. Each
-    expression vanishes.
+    targets; b = z_1 - W mu_1 does the rest. Noise n is orthogonal to every column of D. A sample of
+    class c is x = mu_1 + D e + n, with e the unit vector of c (zero for the first class), and its
+    target is z_1 + Z e. Each expression vanishes.
     """
     d, dt, inverse, targets, noise = letters("D Dt G Z n")
+    mean, unit, first = letters("mu_1 e z_1")
     weights = targets * inverse * dt
     relations: Relations = {(inverse, dt, d): S.One, (dt, noise): S.Zero}
+    logits = weights * (mean + d * unit + noise) + first - weights * mean
     return (
         ("W D = Z", normal_form(weights * d - targets, relations)),
         ("W n = 0", normal_form(weights * noise, relations)),
+        ("W x + b = z_1 + Z e", normal_form(logits - first - targets * unit, relations)),
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 
-from sympy import Expr, Interval, Set, Symbol, latex, oo
+from sympy import Expr, Interval, Set, Symbol, erf, latex, oo, sqrt
 
 from ..errors import UnknownNameError
+from . import high_dimension, signal_noise
 from .alignment import bound_on_sine, variation
 from .alignment import epsilon as spread
 from .penalties import CATALOGUE
@@ -65,28 +66,68 @@ def target_formula_id(penalty: str, classes: int) -> str:
     return _LEADS.get((penalty, classes), f"catalogue.target-{penalty}{suffix}")
 
 
-@cache
-def _formulas() -> Mapping[str, Formula]:
-    strengths: dict[Symbol, Set] = {alpha: Interval.open(0, 1)}
-    found = [
+_POSITIVE = Interval.open(0, oo)
+
+
+def _models() -> tuple[Formula, ...]:
+    """The alignment bound, signal plus noise, and its limits in high dimension."""
+    rho, ratio, sigma_n = signal_noise.rho, signal_noise.ratio, signal_noise.sigma_n
+    aspect_ratio, effect = high_dimension.aspect_ratio, high_dimension.effect
+    deviations = (signal_noise.mu_f, signal_noise.sigma_f, sigma_n)
+    norms = (high_dimension.target, *deviations)
+    excess = high_dimension.excess
+    return (
         Formula(
             "lead.alignment-bound",
             (variation, spread),
             {variation: Interval(0, oo), spread: Interval.Ropen(0, 1)},
             bound_on_sine(),
-        )
-    ]
+        ),
+        Formula(
+            "beck.eq-4",
+            (ratio, sigma_n),
+            {ratio: Interval(0, oo), sigma_n: _POSITIVE},
+            signal_noise.cosine_at_the_minimum(),
+        ),
+        Formula(
+            "beck.eq-5",
+            (rho, *deviations),
+            {rho: Interval(-1, 1), **dict.fromkeys(deviations, _POSITIVE)},
+            signal_noise.accuracy(),
+        ),
+        Formula(
+            "lead.high-dimensional-quadratic",
+            (aspect_ratio, effect),
+            {aspect_ratio: Interval.open(0, 1), effect: _POSITIVE},
+            (1 + erf(high_dimension.accuracy_argument() / sqrt(2))) / 2,
+        ),
+        Formula(
+            "lead.least-norm",
+            (*norms, aspect_ratio),
+            {**dict.fromkeys(norms, _POSITIVE), aspect_ratio: Interval.open(1, oo)},
+            high_dimension.least_norm_signal().subs(excess, aspect_ratio - 1),
+        ),
+    )
+
+
+def _targets() -> Iterator[Formula]:
+    strengths: dict[Symbol, Set] = {alpha: Interval.open(0, 1)}
     for name, penalty in CATALOGUE.items():
         for classes in (2, SEVERAL):
             form = closed_form(penalty, classes)
-            if form is None:
+            # A gap that does not depend on K is no claim of its own.
+            if form is None or (classes == SEVERAL and K not in form.free_symbols):
                 continue
             expression = form.subs(odds, (1 - alpha) / alpha)
-            several = classes == SEVERAL and K in expression.free_symbols
+            several = classes == SEVERAL
             symbols = (alpha, K) if several else (alpha,)
             domain = {**strengths, **({K: Interval(3, oo)} if several else {})}
-            found.append(Formula(target_formula_id(name, classes), symbols, domain, expression))
-    return {formula.id: formula for formula in found}
+            yield Formula(target_formula_id(name, classes), symbols, domain, expression)
+
+
+@cache
+def _formulas() -> Mapping[str, Formula]:
+    return {formula.id: formula for formula in (*_models(), *_targets())}
 
 
 def formula_ids() -> tuple[str, ...]:

@@ -18,6 +18,9 @@ to lim k/N, since its variance 2 k/N^2 tends to zero (Chebyshev).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+
 from sympy import (
     Derivative,
     Eq,
@@ -137,7 +140,8 @@ def stationarity() -> tuple[Expr, Expr, Expr]:
     )
 
 
-def quadratic_solution() -> dict[Symbol, Expr]:
+@cache
+def quadratic_solution() -> Mapping[Symbol, Expr]:
     """a, q^2 and gamma for l = c (z - z*)^2/2 with c = 1, from the system.
 
     The proximal operator (Z + gamma z*)/(1 + gamma) is affine, and E Z = a Delta,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from sympy import Expr, Indexed, IndexedBase, Rational, Sum, Symbol
+from sympy import Expr, Indexed, IndexedBase, Sum, Symbol, sympify
 
 from .label_smoothing import true_class
 from .symbols import K, logits
 
 __all__ = [
-    "at_components",
     "at_logits",
     "direction",
     "second_directional_derivative",
@@ -48,7 +47,7 @@ def _translated(f: Expr, amount: Callable[[Expr], Expr]) -> Expr:
     )
 
 
-def at_logits(f: Expr, values: Sequence[Rational], label: int = 1) -> Expr:
+def at_logits(f: Expr, values: Sequence[Expr | int], label: int = 1) -> Expr:
     """f at given logits, K = len(values), the true class being ``label`` (counted from one).
 
     >>> from sympy import exp
@@ -56,19 +55,10 @@ def at_logits(f: Expr, values: Sequence[Rational], label: int = 1) -> Expr:
     >>> at_logits(Sum(exp(logits[k]), (k, 1, K)) - logits[true_class], [0, 1])
     1 + E
     """
-    return at_components(f, {logits: values}, label)
-
-
-def at_components(
-    f: Expr, vectors: Mapping[IndexedBase, Sequence[Rational]], label: int = 1
-) -> Expr:
-    """f at given components of each indexed vector, K being their number."""
-    count = {len(values) for values in vectors.values()}.pop()
-    number = f.subs({true_class: label, K: count}).doit()
-    names = {base.label: values for base, values in vectors.items()}
-    return number.replace(
-        lambda e: isinstance(e, Indexed) and e.base.label in names,
-        lambda e: Rational(names[e.base.label][int(e.indices[0]) - 1]),
+    expanded = f.subs({true_class: label, K: len(values)}).doit()
+    return expanded.replace(
+        lambda e: isinstance(e, Indexed) and e.base.label == logits.label,
+        lambda e: sympify(values[int(e.indices[0]) - 1]),
     )
 
 

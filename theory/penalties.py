@@ -64,7 +64,7 @@ class Penalty:
     family: Expr
     multiclass: Expr
     parameters: tuple[Parameter, ...] = ()
-    values: Mapping[str, Rational] = field(default_factory=lambda: MappingProxyType({}))
+    values: Mapping[str, Rational] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     source: str = "the user's expression"
 
     @property

@@ -4,9 +4,7 @@ Data x_i = (x_1i, sigma_n xi_i) with absorbed labels are separable iff some S ha
 all i; if not, and only then, some weights a_i >= 0, not all zero, have sum a_i x_i = 0 (Gordan).
 
 Of the 2^N labellings of N points in general position in d dimensions 2 sum_{k<d} binomial(N-1, k)
-are separable (Cover): a new point splits those of the old ones that a hyperplane through it and the
-origin can realise, which are the separable labellings in d - 1 dimensions, so that
-C(N+1, d) = C(N, d) + C(N, d-1), with C(1, d) = 2. For a random labelling, or noise of a symmetric
+are separable (:mod:`logitreg.theory.cover`). For a random labelling, or noise of a symmetric
 density with any labels, the probability is P(B <= d - 1) with B binomial(N - 1, 1/2).
 
 What decides here is the noise alone, N vectors in d - 1 dimensions. At sigma_f = 0 the max-margin
@@ -17,7 +15,6 @@ direction is e_1 iff the noise is not separable; as sigma_n grows the max-margin
 from __future__ import annotations
 
 from sympy import (
-    Add,
     And,
     Eq,
     Expr,
@@ -30,10 +27,8 @@ from sympy import (
     Or,
     Rational,
     S,
-    Sum,
     Symbol,
     binomial,
-    combsimp,
     erf,
     exp,
     limit,
@@ -42,47 +37,29 @@ from sympy import (
     pi,
     sqrt,
 )
-from sympy.core.relational import Relational
 
 from .alignment import Lemma
+from .cover import N
 from .signal_noise import sigma_n
-from .symbols import z
 
 __all__ = [
     "alternating_labels_certificate",
     "binomial_variance",
     "decayed_noise_weight",
-    "descent_lemmas",
     "deviation_bound",
-    "fitting_lemmas",
     "hinge_square",
     "hinge_square_residuals",
     "max_margin_lemmas",
-    "noise_weight_is_confined",
-    "pascal_residual",
+    "regularisation_wins_lemmas",
     "saturation_lemmas",
     "separability_function",
     "separable_fraction",
-    "separable_labellings",
     "vanishing_signal_lemmas",
     "weight_decay_lemmas",
 ]
 
-N = Symbol("N", integer=True, positive=True)
-d = Symbol("d", integer=True, positive=True)
 excess = Symbol("delta", positive=True)
 """|lambda - 1/2|."""
-
-_k = Symbol("k", integer=True, nonnegative=True)
-
-
-def separable_labellings(samples: Expr, features: Expr) -> Expr:
-    """The number of separable labellings of points in general position.
-
-    >>> separable_labellings(3, 2).doit(), separable_labellings(3, 3).doit()
-    (6, 8)
-    """
-    return 2 * Sum(binomial(samples - 1, _k), (_k, 0, features - 1))
 
 
 def separable_fraction(samples: int, features: int) -> Rational:
@@ -93,16 +70,6 @@ def separable_fraction(samples: int, features: int) -> Rational:
     """
     total = sum(binomial(samples - 1, k) for k in range(min(features, samples)))
     return Rational(total, 2 ** (samples - 1))
-
-
-def pascal_residual() -> Expr:
-    """Cover's recursion term by term: C(N-1, k) + C(N-1, k-1) - C(N, k).
-
-    >>> pascal_residual()
-    0
-    """
-    before = binomial(N - 1, _k) + binomial(N - 1, _k - 1)
-    return combsimp((before - binomial(N, _k)) / binomial(N, _k))
 
 
 def binomial_variance(trials: Expr) -> Expr:
@@ -202,65 +169,6 @@ def max_margin_lemmas() -> tuple[Lemma, ...]:
     )
 
 
-def fitting_lemmas() -> tuple[Lemma, ...]:
-    """alpha = sigma_f = 0: gradient descent stays off the signal if the noise is separable.
-
-    From zero S = sum a_i x_i with a_i > 0, as -l' > 0. With v^T xi_i >= kappa > 0, ||v|| = 1:
-    A = sum a_i, v^T S_perp = sigma_n M with M - kappa A = sum a_i (v^T xi_i - kappa) >= 0. So
-    ||S_perp||/S_1 >= sigma_n kappa/mu at every step, and the test accuracy of Gaussian data never
-    exceeds Phi(mu^2/(sigma_n^2 kappa)).
-    """
-    A, M, kappa, mu, sigma = (Symbol(s, positive=True) for s in ("A", "M", "kappa", "mu", "sigma"))
-    off = Symbol("o", nonnegative=True)
-    return (
-        Lemma(
-            "||S_perp|| >= sigma M and S_1 = mu A bound the ratio from below",
-            (Ge(M - kappa * A, 0), Ge(off, sigma * M)),
-            Ge(off / (mu * A), sigma * kappa / mu),
-        ),
-    )
-
-
-def noise_weight_is_confined(noise: Matrix) -> tuple[Relational, Relational]:
-    """d = 2, alpha = sigma_f = 0: at w = 1 and w = -1, for any S_1 = z >= 0, descent steps inwards.
-
-    The step is sum xi_i sigmoid(-z - xi_i w), which decreases in w at a rate of at most
-    sum xi_i^2/4. So a step size below 4/sum xi_i^2 keeps |w| <= 1, while S_1 grows by
-    sum sigmoid(-z - xi_i w) > 0, without end.
-
-    >>> noise_weight_is_confined(Matrix([1, -1]))[0]
-    1/(exp(z + 1) + 1) - 1/(exp(z - 1) + 1) < 0
-    """
-    at_plus, at_minus = (Add(*(xi / (1 + exp(z + xi * w)) for xi in noise)) for w in (1, -1))
-    return Lt(at_plus, 0), Gt(at_minus, 0)
-
-
-def descent_lemmas() -> tuple[Lemma, ...]:
-    """Gradient descent, eta <= 1/smoothness, convex F: F(S_T) <= F(u) + ||u||^2/(2 eta T).
-
-    Summed over steps, with F falling at each. Comparators u = t e_1 have all logits t mu, so that
-    at alpha = 0 the loss comes below log(2)/N and every sample is fitted. At alpha > 0 the
-    comparator is the minimiser, which is e_1 z*/mu alone where [1 | Xi] has rank d. S_T is
-    continuous in alpha at each T, so that for alpha small enough it fits and is as far from the
-    signal as at alpha = 0: the delay diverges.
-    """
-    before, after, at_u = (Symbol(s, real=True) for s in ("F", "F_next", "F_u"))
-    slope = Symbol("p", real=True)
-    gradient, eta = Symbol("G", nonnegative=True), Symbol("eta", positive=True)
-    distance, next_distance = Symbol("D", real=True), Symbol("D_next", real=True)
-    return (
-        Lemma(
-            "2 eta (F(S_next) - F(u)) <= ||S - u||^2 - ||S_next - u||^2, where p = g^T (S - u)",
-            (
-                Le(after, before - eta * gradient / 2),
-                Le(before, at_u + slope),
-                Eq(next_distance, distance - 2 * eta * slope + eta**2 * gradient),
-            ),
-            Le(2 * eta * (after - at_u), distance - next_distance),
-        ),
-    )
-
-
 def vanishing_signal_lemmas() -> tuple[Lemma, ...]:
     """Noise separable: S_1 sigma_n/||w|| stays bounded, so that max-margin accuracy falls to 1/2.
 
@@ -293,6 +201,28 @@ def vanishing_signal_lemmas() -> tuple[Lemma, ...]:
     )
 
 
+def regularisation_wins_lemmas() -> tuple[Lemma, ...]:
+    """Mean over deviation of a test logit: a > 0 at every sigma_n, against at most k/sigma_n.
+
+    The first is S_1 mu/sqrt(sigma_f^2 S_1^2 + ||w||^2) of the regularised minimiser, where S_1 and
+    w do not depend on sigma_n; for the second, of max margin, k = 2 b m mu.
+    """
+    first, mu, w = (Symbol(s, positive=True) for s in ("S_1", "mu", "w"))
+    a, bound, sigma, margin, spread = (Symbol(s, real=True) for s in ("a", "k", "p", "q", "s"))
+    return (
+        Lemma(
+            "noise along the signal, sigma_f S_1 = s, only lowers mean over deviation",
+            (),
+            Le(first * mu / sqrt(spread**2 + w**2), first * mu / w),
+        ),
+        Lemma(
+            "above sigma_n = k/a the regularised one is larger",
+            (Gt(a, 0), Gt(bound, 0), Gt(sigma, bound / a), Le(margin, bound / sigma)),
+            Lt(margin, a),
+        ),
+    )
+
+
 def saturation_lemmas() -> tuple[Lemma, ...]:
     """Noise not separable: the max-margin (S_1, w) converges as sigma_n grows, with S_1 not to 0.
 
@@ -316,6 +246,12 @@ def saturation_lemmas() -> tuple[Lemma, ...]:
             "||w||^2 is at most v = ||w_t||^2, as S_1^2 = s is at least c = t_1^2",
             (Gt(sigma, 0), Ge(s, c), Le(s + w * sigma, c + v * sigma)),
             Le(w, v),
+        ),
+        Lemma(
+            "so mean over deviation, squared and over mu^2, stays away from 0: s/(f s + w), with "
+            "f = sigma_f^2 = t, s >= c > 0 and w <= v",
+            (Gt(c, 0), Ge(s, c), Le(w, v), Gt(t * s + w, 0), Gt(t * c + v, 0)),
+            Ge(s / (t * s + w), c / (t * c + v)),
         ),
     )
 

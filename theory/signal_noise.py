@@ -20,6 +20,7 @@ from sympy import (
     MatrixExpr,
     MatrixSymbol,
     OneMatrix,
+    S,
     Symbol,
     cosh,
     erf,
@@ -35,6 +36,7 @@ from sympy import (
 
 from .derivations import Derivation, Step
 from .symbols import alpha, z
+from .words import letters, normal_form
 
 __all__ = [
     "accuracy",
@@ -46,12 +48,14 @@ __all__ = [
     "equivariance",
     "first_order_gradient_residuals",
     "first_order_stationarity",
+    "least_norm_identity",
     "least_norm_weights",
     "logit_moments",
     "mean_square_logit",
     "quadratic_member",
     "reaches_equal_logits_by_signal",
     "second_moment",
+    "signal_in_the_row_space",
     "vandermonde",
 ]
 
@@ -99,6 +103,30 @@ def least_norm_weights(X: Matrix) -> Matrix:
     Matrix([[1, 0]])
     """
     return X.pinv() * ones(X.rows, 1)
+
+
+def least_norm_identity() -> Expr:
+    """||S + D||^2 - ||S||^2 - ||D||^2 for S = X^T a in the row space and X D = 0: it vanishes.
+
+    So of all solutions S + D of the same equations that in the row space is the shortest.
+
+    >>> least_norm_identity()
+    0
+    """
+    at, x, xt, a, d, dt = letters("at X Xt a D Dt")
+    total = (at * x + dt) * (xt * a + d) - at * x * xt * a - dt * d
+    return normal_form(total, {(x, d): S.Zero, (dt, xt): S.Zero})
+
+
+def signal_in_the_row_space() -> Expr:
+    """X (s X^T a) - s 1 where e_1 = X^T a and X e_1 = 1: it vanishes.
+
+    >>> signal_in_the_row_space()
+    0
+    """
+    x, xt, a, one = letters("X Xt a 1_N")
+    level = Symbol("s", real=True)
+    return normal_form(x * (level * xt * a) - level * one, {(x, xt, a): one})
 
 
 def vandermonde(samples: int, features: int) -> Matrix:

@@ -129,6 +129,7 @@ def closed_form(penalty: Penalty, classes: int | None = None) -> Expr | None:
     return Piecewise(*((b.target, odds <= b.up_to if b.up_to != oo else True) for b in branches))
 
 
+@lru_cache(maxsize=512)
 def target_branches(penalty: Penalty, classes: int | None = None) -> tuple[Branch, ...] | None:
     """The closed form branch by branch in increasing c, or None where there is none."""
     if not is_even(penalty.expression):
@@ -218,6 +219,7 @@ def _shift_invariant_branches(penalty: Penalty, count: Expr) -> tuple[Branch, ..
     return None if target is None else (Branch(Rational(0), target, oo, condition),)
 
 
+@lru_cache(maxsize=512)
 def gap_condition(penalty: Penalty, count: Expr = K) -> Eq | None:
     """The stationary condition of a shift-invariant penalty, as (function of g) = c, or None.
 

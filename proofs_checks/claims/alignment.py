@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sympy import Eq, Expr, Interval, exp, oo, sqrt
+from sympy import Eq, Expr, Ge, Interval, exp, oo, sqrt
 
 from ...theory import alignment as theory
 from ...theory.alignment import beta, epsilon, residual_norm
@@ -16,7 +16,8 @@ from ..checks import Proposition, all_of, holds_on_its_domain
 from ..claim import Claim, Variant
 from ..evidence import Outcome
 from ..lemmas import lemma_is_valid
-from ..smt import prove_implication
+from ..matrix_identities import vanishes
+from ..prover import prove
 
 __all__ = ["CLAIMS"]
 
@@ -36,7 +37,11 @@ def _follows_from_the_lemmas(bound: _Bound) -> Outcome:
 def _linearity_follows(bound: Expr) -> Outcome:
     """The lemma is valid for the proposed bound on the sine, and the bound is not negative."""
     lemmas = map(lemma_is_valid, theory.linearity_lemmas(bound))
-    return all_of((*lemmas, prove_implication([], bound >= 0)))
+    identities = (vanishes(name, rest) for name, rest in theory.linearity_identities())
+    positive = {s: Interval.open(0, oo) for s in (theory.slope, theory.logit_norm)}
+    domain = {**positive, theory.error_norm: Interval(0, oo)}
+    sign = prove(Ge(bound, 0, evaluate=False), domain)
+    return all_of((*lemmas, sign, *identities))
 
 
 _SPREAD, _DISPLACEMENT = theory.relative_spread(), theory.displacement_bound()

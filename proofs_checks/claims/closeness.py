@@ -127,7 +127,7 @@ def _stays_close(claimed: _Closeness) -> Outcome:
             )
             return Outcome.refuted(_EXACT, "not close though the logits cluster", witness)
         return Outcome.undecided(_EXACT, f"sin^2 = {sine}, r^2 = {squared}")
-    at = {ratio: Rational(1, 2), ratio_of_fisher: 0}
+    r, at = Symbol("r", real=True), {ratio: Rational(1, 2), ratio_of_fisher: 0}
     if claimed.sine.subs(at) < sqrt(1 - _COSINE.subs(at)):
         witness = f"r_F = 0, r = 1/2: sin^2 = {1 - _COSINE.subs(at)}, bound {claimed.sine.subs(at)}"
         return Outcome.refuted(_EXACT, "the bound is too small", witness)
@@ -137,7 +137,7 @@ def _stays_close(claimed: _Closeness) -> Outcome:
             needs(
                 prove_implication([Ge(ratio, ratio_of_fisher)], Le(1 - _COSINE, claimed.sine**2))
             ),
-            needs(prove_implication([], claimed.sine >= 0)),
+            needs(prove_implication([Ge(r, 0)], Ge(claimed.sine.subs(ratio, r), 0))),
             *(prove_implication(x.hypotheses, x.conclusion) for x in alignment.lemmas()),
         )
     )
@@ -178,10 +178,11 @@ _INSENSITIVITY = Claim(
         "X of full column rank",
         "mu(S) > 0",
         "close, as the source leaves it open: a Euclidean angle of sine at most r",
+        "not by machine: expectations are monotone (Cantelli's inequality)",
     ),
     checks=(_stays_close, _classifies),
     correction=Correction(
-        Repair.HYPOTHESIS,
+        Repair.FORMULA,
         Variant(
             "In the metric of the data $\\sin \\angle(S, S_F) \\leq r(S)$ for any weights, and "
             "$\\leq r_F \\epsilon/\\sqrt{1 - \\epsilon^2}$ at a minimiser; the share of logits "

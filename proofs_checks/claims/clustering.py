@@ -95,8 +95,11 @@ def _grows_with_scale(scaling: _Scaling) -> Outcome:
                     f"{small} and {large}"
                 )
                 return Outcome.refuted("exact rationals", "the conclusion fails", witness)
-    lemma = theory.scaling_lemma(scaling.hypotheses, scaling.conclusion)
-    return needs(prove_implication(lemma.hypotheses, lemma.conclusion), scaling.hypotheses)
+    whole = theory.scaling_lemma(scaling.hypotheses, scaling.conclusion)
+    lemmas = (*theory.pointwise_lemmas(scaling.hypotheses), whole)
+    return all_of(
+        needs(prove_implication(x.hypotheses, x.conclusion), scaling.hypotheses) for x in lemmas
+    )
 
 
 _WEAK = frozenset({"f convex", "E x = 0", "lambda > 0"})
@@ -111,7 +114,12 @@ _LEMMA_C1 = Claim(
         _Scaling(_WEAK, _GROWS),
     ),
     source="Beck et al. 2026, lemma C.1",
-    hypotheses=("E x = 0", "f convex", "lambda > 0"),
+    hypotheses=(
+        "E x = 0",
+        "f convex",
+        "lambda > 0",
+        "not by machine: an inequality that holds at every x holds between expectations",
+    ),
     checks=(_grows_with_scale,),
     controls=(
         *(
@@ -132,7 +140,14 @@ _STRICT_LEMMA = Claim(
         _Scaling(_STRICT, _GROWS_STRICTLY),
     ),
     source="lead: the strict form of lemma C.1",
-    hypotheses=("E x = 0", "x not almost surely 0", "f strictly convex", "lambda > 0"),
+    hypotheses=(
+        "E x = 0",
+        "x not almost surely 0",
+        "f strictly convex",
+        "lambda > 0",
+        "not by machine: an inequality that holds at every x holds between expectations, strictly "
+        "if it is strict with a positive probability",
+    ),
     checks=(_grows_with_scale,),
     controls=(
         Variant(
@@ -320,7 +335,7 @@ def _has_this_slope(slope: _Slope) -> Outcome:
         "d/dr of f(mu (1 + r y)) phi is r mu^2 f'' phi up to a total derivative in y",
     )
     domain = {symbol: Interval.open(0, oo) for symbol in positive.free_symbols}
-    return all_of((parts, prove(Gt(positive, 0), domain)))
+    return all_of((parts, prove(Gt(positive, 0, evaluate=False), domain)))
 
 
 def _breaks_the_slope(shape: _Shape, coefficient: Expr) -> str | None:

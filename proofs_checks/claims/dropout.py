@@ -130,6 +130,8 @@ _DROPOUT = Claim(
     source="primer, regularisation of weights",
     hypotheses=(
         "features kept independently, with probability p in (0, 1)",
+        "not by machine: the induction over the features, and the sum over the samples, of the "
+        "steps that are",
         "averaging: the output with the weights p w is the mean of the thinned outputs",
     ),
     checks=(_the_scaled_output_is_the_average, _has_the_closed_form),

@@ -255,8 +255,22 @@ def _logits_are_unchanged(case: _Transformed) -> Outcome:
     scaled = evaluated(case.weights, {"A": diag(1, g), "S": Matrix([first, rest])})
     if scaled != Matrix([first, rest / g]):
         return Outcome.undecided(_EXACT, f"rescaled noise gives {tuple(scaled)}")
-    return Outcome.proved(
+    algebra = Outcome.proved(
         "matrix algebra", "X A A^-1 S = X S; A = diag(1, gamma, ...): S_1 unchanged, S_perp/gamma"
+    )
+    return all_of((algebra, *_minimisers_are_carried_over()))
+
+
+def _minimisers_are_carried_over() -> tuple[Outcome, ...]:
+    """With F the loss on X and G that on X A: G(A^-1 S) = F(S), and F(A T) = G(T) for every T.
+
+    S minimises F iff A^-1 S minimises G, so that the sets of minimisers correspond.
+    """
+    at, moved, rival, carried = (Symbol(n, real=True) for n in ("F_S", "G_AiS", "G_T", "F_AT"))
+    same = [Eq(moved, at), Eq(carried, rival)]
+    return (
+        prove_implication([*same, Le(at, carried)], Le(moved, rival)),
+        prove_implication([*same, Le(moved, rival)], Le(at, carried)),
     )
 
 

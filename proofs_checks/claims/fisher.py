@@ -278,7 +278,8 @@ def _does_not_depend_on_units(estimate: _Estimate) -> Outcome:
     for sigma in (estimate.signal, estimate.noise):
         effective = sigma / distance**estimate.per_distance
         moved = effective.subs({_t1: t**2 * _t1, _t2: t**2 * _t2, distance: t * distance})
-        checks.append(prove(Eq(moved.subs(_d, _m + 1), effective.subs(_d, _m + 1)), {}))
+        at = {_d: _m + 1}
+        checks.append(prove(Eq(moved.subs(at), effective.subs(at), evaluate=False), {}))
     return all_of(checks)
 
 
@@ -338,6 +339,10 @@ CLAIMS = (
             _RATIO_TRACE._replace(definite=False),
         ),
         source="Beck et al. 2026, eqs 26-27",
+        hypotheses=(
+            "not by machine: a basis E with E^T S_W E = 1 and E^T S_B E diagonal",
+            "not by machine: p_i is the diagonal of a projector of rank K - 1",
+        ),
         checks=(_two_classes_give_r, _eigenvectors_maximise),
         correction=Correction(
             Repair.HYPOTHESIS,

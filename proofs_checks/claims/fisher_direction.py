@@ -265,7 +265,13 @@ _ELLIPTICAL = Claim(
         _Optimum(theory.fisher(), _PRINTED_ELLIPTICAL),
     ),
     source="lead: exact alignment, beyond Gaussians",
-    hypotheses=("x = mu + R A u, Sigma = A A^T", "mu != 0", "l convex with a unique minimum"),
+    hypotheses=(
+        "x = mu + R A u, Sigma = A A^T",
+        "mu != 0",
+        "l convex with a unique minimum",
+        "not by machine: for u uniform on the sphere the law of v^T u depends on |v| alone",
+        "not by machine: E l has at S = 0 the slope l'(0) mu(S) where l is differentiable",
+    ),
     checks=(_has_the_smallest_squared_ratio, _minimisers_have_it),
     correction=Correction(
         Repair.HYPOTHESIS,

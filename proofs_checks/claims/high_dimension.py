@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 from sympy import Eq, Expr, Gt, sqrt
 
 from ...theory import high_dimension as theory
@@ -201,7 +201,7 @@ def _difference(
     loss = penalised(penalty, alpha)
     point = solve_system(theory.system(), loss, aspect_ratio, effect, points)
     a, q = quadratic_point(aspect_ratio, effect)
-    accuracies = norm.cdf([point.argument(effect), a * effect / np.hypot(a, q)])
+    accuracies = ndtr([point.argument(effect), a * effect / np.hypot(a, q)])
     return float(abs(accuracies[0] - accuracies[1]))
 
 

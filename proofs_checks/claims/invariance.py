@@ -11,12 +11,14 @@ from typing import NamedTuple
 from sympy import (
     Eq,
     Expr,
+    Ge,
     Gt,
     Interval,
     Le,
     Lt,
     Matrix,
     MatrixSymbol,
+    Ne,
     Or,
     Rational,
     Symbol,
@@ -35,6 +37,7 @@ from ...theory.symbols import alpha, z
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Outcome
+from ..matrix_identities import vanishes
 from ..prover import prove
 from ..separation import EXACT, logits_are_equivariant, rows
 from ..smt import prove_implication
@@ -58,8 +61,9 @@ class _Perfect(NamedTuple):
 def _signal_alone_gives_the_minimiser(claim: _Perfect) -> Outcome:
     """The least-norm solution of X S = z* 1 is along e_1 iff e_1 is in the row space of [1 | Xi].
 
-    By rank([1 | Xi]; e_1) = 1 + rank(Xi), with rank(Xi) = min(N, d - 1), rank([1 | Xi]) = min(N, d)
-    in general position, that is iff min(N + 1, d) = min(N, d).
+    It is the one in the row space, and (z*/mu) e_1 is a solution too. By
+    rank([1 | Xi]; e_1) = 1 + rank(Xi), with rank(Xi) = min(N, d - 1), rank([1 | Xi]) = min(N, d) in
+    general position, that is iff min(N + 1, d) = min(N, d).
     """
     for samples in range(1, 5):
         for features in range(2, 6):
@@ -77,6 +81,8 @@ def _signal_alone_gives_the_minimiser(claim: _Perfect) -> Outcome:
     given += [Le(more, count + 1), Le(more, _d), Or(Eq(more, count + 1), Eq(more, _d))]
     return all_of(
         (
+            vanishes("||S + D||^2 = ||S||^2 + ||D||^2", theory.least_norm_identity()),
+            vanishes("X (s X^T a) = s 1", theory.signal_in_the_row_space()),
             prove_implication([*given, claim.condition], Eq(more, rank)),
             prove_implication([*given, Eq(more, rank)], claim.condition),
         )
@@ -111,6 +117,7 @@ _PROP_51 = Claim(
         "mu_f > 0, sigma_n > 0, f convex, even and not constant",
         "noise in general position (Gaussian: almost surely)",
         "among several minimisers the one of least norm, which gradient descent from zero finds",
+        "not by machine: the ranks of [1 | Xi], with and without e_1, in general position",
     ),
     checks=(_signal_alone_gives_the_minimiser, _target_is_positive),
     correction=Correction(
@@ -177,7 +184,9 @@ def _accuracy_does_not_depend_on_the_noise(hypotheses: frozenset[str]) -> Outcom
         return Outcome.undecided(EXACT, "neither proved nor refuted")
     # The minimiser is unique: l is strictly convex and S -> X S is injective.
     strictly = prove(Gt(log(1 + exp(-z)).diff(z, 2), 0), {z: Interval(-oo, oo)})
-    return all_of((strictly, logits_are_equivariant()))
+    bend, u, rest = (Symbol(n, real=True) for n in ("l_bend", "u_i", "rest"))
+    along = prove_implication([Gt(bend, 0), Ne(u, 0), Ge(rest, 0)], Gt(bend * u**2 + rest, 0))
+    return all_of((strictly, along, logits_are_equivariant()))
 
 
 _GIVEN = frozenset({_ALPHA, _LAMBDA, _RANK, _SIGMA})
@@ -193,7 +202,8 @@ _PROP_61 = Claim(
     hypotheses=(
         "sigma_n > 0, and the same xi for every sigma_n",
         "X of full column rank (Gaussian noise: almost surely)",
-        "f convex and not constant, alpha < 1",
+        "f convex, even and not constant, alpha < 1",
+        "not by machine: a loss that grows with every logit has a minimiser if X has rank d",
     ),
     checks=(_accuracy_does_not_depend_on_the_noise,),
     controls=(

@@ -12,6 +12,7 @@ from sympy import (
     Interval,
     Lt,
     Matrix,
+    Ne,
     Rational,
     Sum,
     Symbol,
@@ -37,6 +38,7 @@ from ..checks import (
 )
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Outcome
+from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
 
@@ -134,13 +136,14 @@ _target = Symbol("y", positive=True)
 
 
 def _loss_has_a_finite_minimiser(smallest_target: Expr) -> Outcome:
-    """-sum_k y'_k log p_k, for the class with the smallest target y' against all others together.
+    """-sum_k y'_k log p_k = log sum_k exp(z_k) - sum_k y'_k z_k, as sum_k y'_k = 1, for every K.
 
-    Along the logit x of one class against the rest the loss is
-    -y' log sigmoid(x) - (1 - y') log sigmoid(-x), of slope sigmoid(x) - y'. With 0 < y' < 1 the
-    slope vanishes at x = log(y'/(1 - y')) and is increasing; with y' = 0 it is positive everywhere,
-    so that the loss falls without end as x -> -oo. What is left of the loss is 1 - y' times that of
-    the other classes among themselves, with targets y'_k/(1 - y'): class by class to the last.
+    Its slope in z_k is p_k - y'_k, which vanishes for all k at the finite logits log y'_k if all
+    targets are positive; it is convex, strictly in the differences of the logits, so that this is
+    the only minimiser up to a common level. Along the logit x of one class against the rest the
+    loss is -y' log sigmoid(x) - (1 - y') log sigmoid(-x), of slope sigmoid(x) - y': with 0 < y' < 1
+    it vanishes at x = log(y'/(1 - y')) and is increasing; with y' = 0 it is positive everywhere, so
+    that the loss falls without end as x -> -oo.
     """
     sigmoid = 1 / (1 + exp(-z))
     line = {z: Interval(-oo, oo)}
@@ -157,13 +160,29 @@ def _loss_has_a_finite_minimiser(smallest_target: Expr) -> Outcome:
     at_root = sigmoid.subs(z, log(_target / (1 - _target)))
     domain = {_target: Interval.open(0, 1)}
     of_the_targets = {epsilon: Interval.Lopen(0, 1), K: Interval(2, oo)}
-    return holds_on_its_domain(
+    positive = holds_on_its_domain(
         [
-            Proposition(Eq(at_root, _target, evaluate=False), domain),
-            Proposition(Gt(sigmoid.diff(z), 0, evaluate=False), line),
             Proposition(Gt(smallest_target, 0, evaluate=False), of_the_targets),
             Proposition(Lt(smallest_target, 1, evaluate=False), of_the_targets),
+            Proposition(Eq(at_root, _target, evaluate=False), domain),
+            Proposition(Gt(sigmoid.diff(z), 0, evaluate=False), line),
         ]
+    )
+    return positive if positive.refutes else all_of((positive, *_stationary_at_the_log_targets()))
+
+
+def _stationary_at_the_log_targets() -> tuple[Outcome, ...]:
+    """p_k = y'_k at z_k = log y'_k, r being the sum of the other targets; and convexity."""
+    rest, own = Symbol("r", positive=True), Symbol("z_k", real=True)
+    others = exp(own) + Symbol("R", positive=True)
+    probability = log(others).diff(own)
+    at_targets = probability.subs(Symbol("R", positive=True), rest).subs(own, log(_target))
+    p, q, v, w = (Symbol(name, real=True) for name in ("p", "q", "v", "w"))
+    return (
+        prove_implication([Eq(_target + rest, 1)], Eq(at_targets, _target)),
+        convex_in_the_logits(_LOG_SUM_EXP),
+        # The second derivative along v is the sum over pairs of classes of p_i p_j (v_i - v_j)^2.
+        prove_implication([p > 0, q > 0, Ne(v, w)], p * q * (v - w) ** 2 > 0),
     )
 
 

@@ -77,7 +77,8 @@ def _regularisation_wins_at_large_noise(hypotheses: frozenset[str]) -> Outcome:
         return Outcome.refuted(EXACT, "alpha = 0 is better at every large sigma_n", witness)
     if not hypotheses >= {_NOISE, _SIGNAL}:
         return Outcome.undecided(EXACT, "neither proved nor refuted")
-    return all_of((logits_are_equivariant(), lemmas_hold(theory.vanishing_signal_lemmas())))
+    lemmas = (*theory.vanishing_signal_lemmas(), *theory.regularisation_wins_lemmas())
+    return all_of((logits_are_equivariant(), lemmas_hold(lemmas)))
 
 
 _PHASE = Claim(
@@ -88,7 +89,11 @@ _PHASE = Claim(
         frozenset(),
     ),
     source="Beck et al. 2026, sec. 6.2, App. E.2",
-    hypotheses=("lambda < 1, X of full column rank", "alpha = 0: the max-margin direction"),
+    hypotheses=(
+        "lambda < 1, X of full column rank",
+        "alpha = 0: the max-margin direction",
+        "Gaussian noise: accuracy is Phi of mean over deviation of the test logit",
+    ),
     checks=(_regularisation_wins_at_large_noise,),
     correction=Correction(
         Repair.HYPOTHESIS,
@@ -176,7 +181,9 @@ _NONSEPARABLE = Claim(
         "mu_f = 1",
         "generally: with a probability of at least 1/2, at every N",
         "alpha = 0: the max-margin direction, or the minimiser if there is one",
-        "not by machine: the geometry of Cover's recursion; max margin converges with its norms",
+        "not by machine: the projection of points in general position along one of them is so "
+        "too; S_1^2 and ||w||^2, monotone and bounded, converge",
+        "not by machine: data that are not separable have one minimiser",
     ),
     checks=(_mostly_inseparable_below, _tends_as_sigma_n_grows),
     correction=Correction(

@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from sympy import Expr, Matrix, Rational, S, Symbol, ones, symbols, zeros
+from sympy import Eq, Expr, Matrix, Rational, S, Symbol, ones, symbols, zeros
 
 from ...theory import fisher as theory
 from ...theory.symbols import K
@@ -139,6 +139,9 @@ _TRIALS = (
 def _generalises_perfectly(hypotheses: frozenset[str]) -> Outcome:
     """Every sample can reach its target, hence at every minimiser does, so that noise is not seen.
 
+    A loss of N samples that is at most N times the least loss has each sample at its target. Then
+    the logits of a test sample are its target too, and its label has the largest logit.
+
     The N - K differences of samples within classes lie in the complement of the signal, of
     dimension d - K + 1 <= N - K, and W (x_i - x_j) = 0 (up to a common shift of all logits). They
     span it for almost all noise: they do where the first noise of each class is zero and the others
@@ -153,13 +156,20 @@ def _generalises_perfectly(hypotheses: frozenset[str]) -> Outcome:
     if missing:
         return Outcome.undecided("interpolation", f"no proof without: {missing}")
     samples, features = symbols("N d", integer=True, positive=True)
-    gap, level = Symbol("g", positive=True), Symbol("z_low", real=True)
+    gap, level, rest, term, least, n = (
+        Symbol(name, real=True) for name in ("g", "z_low", "rest", "term", "l_min", "n")
+    )
+    every_other = rest >= (n - 1) * least
     return all_of(
         (
             *(vanishes(name, rest) for name, rest in theory.interpolation()),
+            prove_implication(
+                [every_other, term >= least, rest + term <= n * least], Eq(term, least)
+            ),
             strictly_convex_in_the_differences(),
             prove_implication([samples >= features + 1], samples - K >= features - (K - 1)),
-            prove_implication([], level + gap > level),
+            prove_implication([gap > 0], level + gap > level),
+            prove_implication([level + gap > level], gap > 0),
         )
     )
 
@@ -214,7 +224,12 @@ CLAIMS = (
             frozenset({_A, _CLEAN, _MANY, _AFFINE, _BIAS}),
         ),
         source="Beck et al. 2026, prop. D.2",
-        hypotheses=("logits Wx + b", "noise with a density across the signal"),
+        hypotheses=(
+            "logits Wx + b",
+            "noise with a density across the signal",
+            "not by machine: noise for which the differences do not span is the null set of a "
+            "polynomial",
+        ),
         checks=(_generalises_perfectly,),
         correction=Correction(
             Repair.HYPOTHESIS,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 from sympy import (
     And,
     Eq,
     Expr,
-    Gt,
-    Integer,
     Interval,
+    Lt,
     Matrix,
     Rational,
     S,
@@ -33,14 +33,17 @@ from ...theory.symbols import K
 from ...theory.words import letters, normal_form
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
+from ..counterexamples import needs
 from ..evidence import Outcome
 from ..matrix_identities import vanishes
-from ..prover import prove
+from ..prover import prove, sign_at
 from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
 
-_WIDE, _BELOW = "d >= K - 1", "c + delta < 1"
+_WIDE, _NARROWER, _BELOW = "d >= K - 1", "d >= K - 2", "c + delta < 1"
+_d = Symbol("d", integer=True, positive=True)
+_WIDTHS = {_WIDE: _d >= K - 1, _NARROWER: _d >= K - 2}
 _g = Symbol("g", positive=True)
 _POSITIVE = Interval.open(0, oo)
 _DOMAIN = {
@@ -157,24 +160,33 @@ def _norm_follows(m: _Minimiser) -> Outcome:
 def _falls_with_both(m: _Minimiser) -> Outcome:
     """g is a decreasing function of c + delta alone."""
     inside = exp(m.gap)
-    total = prove_implication([K >= 2, c > 0], simplify(inside.diff(delta)) < 0)
-    return all_of((total, _same(inside.diff(delta), inside.diff(c))))
+    slope = Lt(simplify(inside.diff(delta)), 0, evaluate=False)
+    domain = {K: Interval(2, oo), c: _POSITIVE, delta: Interval.Ropen(0, 1)}
+    return all_of((prove(slope, domain), _same(inside.diff(delta), inside.diff(c))))
 
 
 def _has_room(m: _Minimiser) -> Outcome:
-    """rank (W H) = K - 1 needs d >= K - 1."""
-    if _WIDE in m.hypotheses:
-        return Outcome.proved("rank", "tr P = K - 1 <= d: the factors exist")
-    classes, width, at = 3, 1, {c: Rational(3, 10), delta: Rational(1, 10), K: Integer(3)}
-    gap, rank = m.gap.subs(at), (eye(classes) - ones(classes) / classes).rank()
-    if rank > width and prove(Gt(gap, 0), {}).supported:
-        return Outcome.refuted(
-            "exact rank",
-            "no W (K x d) and H give this W H",
-            f"K = 3, d = 1, n = 1, lambda_W = lambda_H = 1/10, delta = 1/10: g = {gap} > 0, and "
-            f"g (I - J/3) has rank {rank}",
-        )
-    return Outcome.undecided("exact rank", "the example does not decide")
+    """W H = g P (x) 1^T with g > 0 has the rank of P, which W (K x d) and H have iff it is <= d.
+
+    The rank of the projector P = I - J/K is its trace, K - tr(J)/K.
+    """
+    given = [_WIDTHS[name] for name in sorted(m.hypotheses & set(_WIDTHS))]
+    decay, smoothing = Rational(3, 10), Rational(1, 10)
+    for classes, width in product((2, 3, 4), (1, 2)):
+        gap = m.gap.subs({c: decay, delta: smoothing, K: classes})
+        rank = (eye(classes) - ones(classes) / classes).rank()
+        at = {K: classes, _d: width}
+        if rank > width and all(h.subs(at) for h in given) and sign_at(gap, {}) > 0:
+            return Outcome.refuted(
+                "exact rank",
+                "no W (K x d) and H give this W H",
+                f"K = {classes}, d = {width}, c = {decay}, delta = {smoothing}: g = {gap} > 0, and "
+                f"g (I - J/{classes}) has rank {rank}",
+            )
+    P, _ = theory.centring_relations()
+    (J,) = letters("J")
+    trace = K * P.subs(J, 0) + K * P.coeff(J)
+    return needs(prove_implication([K >= 2, *given], trace <= _d), m.hypotheses)
 
 
 _GAP = theory.gap_at_minimiser()
@@ -236,7 +248,13 @@ _WORDS = (
     "has $W H = g (I - 11^T/K) \\otimes 1_n^T$, $g = \\log(K/(c + \\delta) - K + 1)$ and "
     "$\\|W\\|^2 = g (K - 1) \\sqrt{n \\lambda_H/\\lambda_W}$; otherwise $W H = 0$."
 )
-_SETTING = ("K >= 2 balanced classes", "lambda_W, lambda_H > 0, lambda_b >= 0", "0 <= delta < 1")
+_SETTING = (
+    "K >= 2 balanced classes",
+    "lambda_W, lambda_H > 0, lambda_b >= 0",
+    "0 <= delta < 1",
+    "not by machine: the least weight decay of a product W H is tau times its nuclear norm, which "
+    "-G/tau with ||G||_2 <= tau bounds from below; minimisers have no part in the null spaces of G",
+)
 _COLLAPSED = _Collapsed(1 - letters("J")[0] / K, sqrt(K - 1), frozenset({_BELOW, _WIDE}))
 
 CLAIMS = (
@@ -259,6 +277,7 @@ CLAIMS = (
                 "g = log(K/(c + delta) - 1)",
                 _MINIMISER._replace(gap=log(K / (c + delta) - 1)),
             ),
+            Variant("d >= K - 2", _MINIMISER._replace(hypotheses=frozenset({_NARROWER}))),
             Variant("the threshold c < 1", _MINIMISER._replace(total=c)),
             Variant("the threshold c + 2 delta < 1", _MINIMISER._replace(total=c + 2 * delta)),
             Variant(

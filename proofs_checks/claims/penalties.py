@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ...theory.penalties import CATALOGUE
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...theory.penalties import CATALOGUE, Penalty
 from ...theory.symbols import z
 from ..checks import all_of, convex_in_the_logits
 from ..claim import Claim, Correction, Repair, Variant
@@ -14,28 +17,32 @@ __all__ = ["CLAIMS"]
 
 def _all_convex(names: tuple[str, ...]) -> Outcome:
     """Each penalty is convex in the signed logit, and its K-class form in the K logits."""
-    return all_of(
-        outcome
-        for name in names
-        for outcome in (
-            prove_convex(CATALOGUE[name].expression),
-            convex_in_the_logits(CATALOGUE[name].multiclass_expression),
-        )
-    )
+
+    def outcomes() -> Iterator[Outcome]:
+        for name in names:
+            yield prove_convex(CATALOGUE[name].expression)
+            yield convex_in_the_logits(CATALOGUE[name].multiclass_expression)
+
+    return all_of(outcomes())
 
 
-def _convex_claim(name: str) -> Claim:
-    f = CATALOGUE[name].expression
+def _is_convex(penalty: Penalty) -> Outcome:
+    return prove_convex(penalty.expression)
+
+
+def _convex_claim(penalty: Penalty) -> Claim:
+    name, f = penalty.name, penalty.family
+    false = {
+        f"minus the penalty {name}": -f,
+        f"the penalty {name} less 4 z^2": f - 4 * z**2,
+        f"the penalty {name} less z^4": f - z**4,
+    }
     return Claim(
         id=f"catalogue.convex-{name}",
-        printed=Variant(f"The penalty {name} is convex in the signed logit.", f),
+        printed=Variant(f"The penalty {name} is convex in the signed logit.", penalty),
         source="derived from f",
-        checks=(prove_convex,),
-        controls=(
-            Variant(f"minus the penalty {name}", -f),
-            Variant(f"the penalty {name} less 4 z^2", f - 4 * z**2),
-            Variant(f"the penalty {name} less z^4", f - z**4),
-        ),
+        checks=(_is_convex,),
+        controls=tuple(Variant(text, replace(penalty, family=g)) for text, g in false.items()),
     )
 
 
@@ -64,5 +71,5 @@ CLAIMS = (
             Variant("the norm and the entropy", ("quadratic", "entropy")),
         ),
     ),
-    *(_convex_claim(name) for name in CATALOGUE if name not in ("entropy", "box")),
+    *(_convex_claim(f) for name, f in CATALOGUE.items() if name not in ("entropy", "box")),
 )

@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog, minimize_scalar
-from scipy.stats import binomtest
+from scipy.special import betaincinv
 from sympy import (
+    Eq,
     Expr,
     Gt,
     Interval,
@@ -18,19 +19,25 @@ from sympy import (
     binomial,
     exp,
     lambdify,
+    limit,
+    log,
     ones,
     oo,
     sqrt,
     summation,
 )
 
+from ...theory import cover
+from ...theory import delayed_generalisation as grokking
 from ...theory import separability as theory
+from ...theory.losses import cross_entropy
 from ...theory.signal_noise import least_norm_weights
 from ...theory.symbols import z
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Grade, Outcome, Status
-from ..prover import prove
+from ..matrix_identities import vanishes
+from ..prover import certify_positive, prove
 from ..separation import (
     EXACT,
     HALF,
@@ -58,15 +65,16 @@ def _labellings_are_separable_above(claim: _Threshold) -> Outcome:
     k, n = Symbol("k", integer=True, nonnegative=True), Symbol("n", integer=True, nonnegative=True)
     if claim.aspect_ratio >= 1:
         total = summation(binomial(n, k), (k, 0, n))
-        if total == 2**n:
-            return Outcome.proved("Cover's count", "2 sum_{k < N} binomial(N-1, k) = 2^N at d >= N")
-        return Outcome.undecided("Cover's count", f"sum of binomials is {total}")
+        if total != 2**n:
+            return Outcome.undecided("Cover's count", f"sum of binomials is {total}")
+        every = Outcome.proved("Cover's count", "2 sum_{k < N} binomial(N-1, k) = 2^N at d >= N")
+        return all_of((every, vanishes("X X^T (X X^T)^-1 y = y", cover.dimensions_suffice())))
     samples = floor(1 / (1 - claim.aspect_ratio)) + 1
     X, a = theory.alternating_labels_certificate(samples, samples - 1)
     certified = X.T * a == Matrix.zeros(samples - 1, 1) and min(a) > 0
     if not certified or is_separable(X):
         return Outcome.undecided(EXACT, f"{rows(X)} not shown to be inseparable")
-    count = theory.separable_labellings(samples, samples - 1).doit()
+    count = cover.separable_labellings(samples, samples - 1).doit()
     return Outcome.refuted(
         EXACT,
         "a positive combination of the points vanishes",
@@ -106,7 +114,7 @@ _THRESHOLD_0 = Claim(
     hypotheses=(
         "no bias",
         "the unregularised solution has the max-margin direction",
-        "not by machine: the geometry of C(N+1, d) = C(N, d) + C(N, d-1) (Cover)",
+        "not by machine: the projection of points in general position along one of them is so too",
     ),
     checks=(_labellings_are_separable_above, _max_margin_is_the_signal_below),
     correction=Correction(
@@ -156,19 +164,30 @@ def _groks(hypotheses: frozenset[str]) -> Outcome:
             )
     if not hypotheses >= {_LAMBDA, _NOISE, _ALPHA}:
         return Outcome.undecided(EXACT, "neither proved nor refuted")
-    slope = prove(Gt(1 / (1 + exp(z)), 0, evaluate=False), {z: Interval(-oo, oo)})
-    return all_of((slope, lemmas_hold((*theory.fitting_lemmas(), *theory.descent_lemmas()))))
+    line = {z: Interval(-oo, oo)}
+    if limit(grokking.comparator_excess(), Symbol("t", positive=True), oo) != 0:
+        return Outcome.undecided("symbolic limit", f"{grokking.comparator_excess()}")
+    loss = cross_entropy()
+    return all_of(
+        (
+            prove(Gt(1 / (1 + exp(z)), 0, evaluate=False), line),
+            prove(Eq(loss.diff(z), -1 / (1 + exp(z)), evaluate=False), line),
+            prove(Eq(loss.subs(z, 0), log(2), evaluate=False), {}),
+            lemmas_hold((*grokking.fitting_lemmas(), *grokking.descent_lemmas())),
+        )
+    )
 
 
 def _how_grokking_fails(X: Matrix, separable: bool, regularised: bool) -> str | None:
     if not separable and X.cols == 2:
-        ends = theory.noise_weight_is_confined(X[:, 1])
-        if all(prove(end, {z: Interval(0, oo)}).supported for end in ends):
+        ends = grokking.noise_weight_is_confined(X[:, 1])
+        line = {z: Interval(0, oo)}
+        if all(certify_positive(end.gts - end.lts, line).supported for end in ends):
             return (
                 "at alpha = 0 the noise weight stays within [-1, 1] while S_1 grows without end: "
                 "the accuracy tends to 1 there, so that the delay does not diverge"
             )
-    if separable and not regularised and lemmas_hold(theory.fitting_lemmas()).supported:
+    if separable and not regularised and lemmas_hold(grokking.fitting_lemmas()).supported:
         return "at alpha = 0 ||S_perp||/S_1 is bounded from below: no generalisation"
     limit_point = least_norm_weights(X)
     if any(limit_point[1:]):
@@ -188,7 +207,7 @@ _GROKKING = Claim(
         "gradient descent from zero with step at most 1/smoothness",
         "f convex, smooth, not constant",
         "noise in general position (Gaussian: almost surely)",
-        "not by machine: sums over the steps of descent, and S_T continuous in alpha",
+        "not by machine: S_T is continuous in alpha; F(S_T) -> min F brings S_T to the minimiser",
     ),
     checks=(_groks,),
     correction=Correction(
@@ -243,7 +262,7 @@ def _turns_separable_there(claim: _Conic) -> Outcome:
         for side in (0.75, 1.25):
             features = max(1, round(side * threshold * _SAMPLES))
             found = sum(_draw_is_separable(rng, features, signal) for _ in range(_DRAWS))
-            low, high = binomtest(found, _DRAWS).proportion_ci(0.99)
+            low, high = _proportion_interval(found, _DRAWS)
             seen = (
                 f"Delta = {signal}, lambda = {features / _SAMPLES} = {side} lambda_s: {found} of "
                 f"{_DRAWS} separable, 99% interval [{low:.2f}, {high:.2f}]"
@@ -254,6 +273,17 @@ def _turns_separable_there(claim: _Conic) -> Outcome:
                 return Outcome.undecided("simulation", seen)
             notes.append(seen)
     return Outcome(Status.SUPPORTED, "simulation", "; ".join(notes), Grade.OBSERVED)
+
+
+def _proportion_interval(found: int, draws: int) -> tuple[float, float]:
+    """Clopper and Pearson's 99 % interval.
+
+    >>> "%.4f %.4f" % _proportion_interval(0, 20)
+    '0.0000 0.2327'
+    """
+    low = betaincinv(found, draws - found + 1, 0.005) if found else 0.0
+    high = betaincinv(found + 1, draws - found, 0.995) if found < draws else 1.0
+    return float(low), float(high)
 
 
 def _draw_is_separable(rng: np.random.Generator, features: int, signal: float) -> bool:

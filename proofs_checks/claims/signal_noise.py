@@ -17,6 +17,7 @@ from sympy import (
     Lt,
     Matrix,
     Symbol,
+    diag,
     erf,
     factor,
     limit,
@@ -78,9 +79,23 @@ def _is_the_cosine(claim: _Cosine) -> Outcome:
                 f"sigma_n = 1, rows {rows(X)}: all logits are z* at S = z* {tuple(weights)}, so "
                 f"that rho = {true}, not {given}",
             )
-    relation = Eq(theory.cosine(first, w), claim.formula.subs(ratio, w / first), evaluate=False)
+    # A = diag(1, sigma_n, ..., sigma_n) makes (S_1, w/sigma_n) of the weights at sigma_n = 1.
+    moved = diag(1, sigma_n).inv() * Matrix([first, w])
+    weights = prove(Eq(theory.cosine(first, w), moved[0] / moved.norm(), evaluate=False), {})
+    relation = Eq(moved[0] / moved.norm(), claim.formula.subs(ratio, w / first), evaluate=False)
     domain = {first: _POSITIVE, w: _POSITIVE, sigma_n: _POSITIVE}
-    return all_of((logits_are_equivariant(), prove(relation, domain)))
+    return all_of((logits_are_equivariant(), weights, prove(relation, domain)))
+
+
+def _ratio_depends_on_the_signal_noise_alone(claim: _Cosine) -> Outcome:
+    """C is in the formula, and at given xi it changes with sigma_f, for least squares."""
+    if not claim.formula.has(ratio):
+        return Outcome.refuted("structure", "no C", f"{claim.formula} does not depend on C")
+    X = _with_signal_noise(4)
+    values = [_spurious_ratio(X).subs(sigma_f, level) for level in (1, 2)]
+    if values[0] == values[1] or not least_squares_is_a_member():
+        return Outcome.undecided(EXACT, f"C^2 = {values[0]} at sigma_f = 1 and at 2")
+    return Outcome.proved(EXACT, f"rows {rows(X)}: C^2 = {values[0]} and {values[1]}")
 
 
 _RHO_MIN = theory.cosine_at_the_minimum()
@@ -93,8 +108,12 @@ _EQ_4 = Claim(
         _Cosine(_RHO_MIN, positive=False),
     ),
     source="Beck et al. 2026, eq. 4 (= 34)",
-    hypotheses=("alpha > 0, lambda < 1, X of full column rank", "sigma_n > 0"),
-    checks=(_is_the_cosine,),
+    hypotheses=(
+        "alpha > 0, lambda < 1, X of full column rank: there is one minimiser (beck.prop-6.1)",
+        "sigma_n > 0",
+        "dependent on sigma_f: C changes with sigma_f on some data",
+    ),
+    checks=(_is_the_cosine, _ratio_depends_on_the_signal_noise_alone),
     correction=Correction(
         Repair.HYPOTHESIS,
         Variant(
@@ -109,6 +128,7 @@ _EQ_4 = Claim(
         Variant("without the square", _Cosine(1 / sqrt(1 + ratio / sigma_n), True)),
         Variant("without the root", _Cosine(1 / (1 + (ratio / sigma_n) ** 2), True)),
         Variant("the sine", _Cosine(_RHO_MIN * ratio / sigma_n, True)),
+        Variant("C that depends on nothing", _Cosine(_RHO_MIN.subs(ratio, 1), True)),
     ),
     derivation=theory.cosine_derivation,
 )

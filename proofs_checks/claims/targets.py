@@ -74,9 +74,9 @@ def _has_a_unique_finite_target(hypotheses: frozenset[str]) -> Outcome:
     """Refuted by an example that meets the hypotheses and whose loss decreases on the whole line.
 
     Proved in real arithmetic otherwise: cross-entropy is strictly convex, hence so is the loss and
-    its minimiser is unique; f(b) > f(0) for some b > 0 and convexity make f grow at least linearly
-    on both sides, while cross-entropy is positive, so that a minimiser exists. It is not negative:
-    l(-z) - l(z) = (1 - alpha) z, f being even.
+    its minimiser is unique, halfway between two the loss being smaller; f(b) > f(0) for some b > 0
+    and convexity make f grow at least linearly on both sides, while cross-entropy is positive, so
+    that a minimiser exists. It is not negative: l(-z) - l(z) = (1 - alpha) z, f being even.
     """
     for example in _EXAMPLES:
         if all(_HYPOTHESES[name](example) for name in hypotheses):
@@ -90,7 +90,31 @@ def _has_a_unique_finite_target(hypotheses: frozenset[str]) -> Outcome:
             prove(Gt(cross_entropy(), 0, evaluate=False), _LINE),
             prove(Eq(cross_entropy(-z) - cross_entropy(z), z, evaluate=False), _LINE),
             *map(needs, _growth_lemmas(hypotheses)),
+            *map(needs, _uniqueness_lemmas(hypotheses)),
         )
+    )
+
+
+def _uniqueness_lemmas(hypotheses: frozenset[str]) -> tuple[Outcome, ...]:
+    """Between two minimisers the loss would be smaller; at the mirror of z* < 0 as well."""
+    ce1, ce2, ce, f1, f2, f, value = (
+        Symbol(n, real=True) for n in ("C_1", "C_2", "C_mid", "f_1", "f_2", "f_mid", "l_min")
+    )
+    strength, target, mirrored = (Symbol(n, real=True) for n in ("alpha", "z_star", "l_mirror"))
+
+    def loss(cross: Expr, penalty: Expr) -> Expr:
+        return (1 - strength) * cross + strength * penalty
+
+    below_one = [Ge(strength, 0), Lt(strength, 1)]
+    between = [Lt(ce, (ce1 + ce2) / 2), Eq(loss(ce1, f1), value), Eq(loss(ce2, f2), value)]
+    if "f convex" in hypotheses:
+        between.append(Le(f, (f1 + f2) / 2))
+    mirror = [Ge(mirrored, value)]
+    if "f even" in hypotheses:
+        mirror.append(Eq(mirrored - value, (1 - strength) * target))
+    return (
+        prove_implication([*below_one, *between], Lt(loss(ce, f), value)),
+        prove_implication([*below_one, *mirror], Ge(target, 0)),
     )
 
 
@@ -126,7 +150,12 @@ _FINITE_TARGET = Claim(
         _PRINTED,
     ),
     source="Beck et al. 2026, sec. 3.2",
-    hypotheses=("f convex", "f even", "0 < alpha < 1"),
+    hypotheses=(
+        "f convex",
+        "f even",
+        "0 < alpha < 1",
+        "not by machine: a continuous function that grows on both sides has a minimum",
+    ),
     checks=(_has_a_unique_finite_target,),
     correction=Correction(
         Repair.HYPOTHESIS,
@@ -154,8 +183,9 @@ _l_zero = Symbol("l_zero", real=True)
 def _bounds_the_training_loss(bound: Expr) -> Outcome:
     """At N = 1 and z_1 = z* the training loss is l(z*); there the bound must not exceed it.
 
-    The proof for N samples is by induction on N: a sum of terms, each at least l(z*), is at least
-    N l(z*), with equality only if every term is l(z*), and z* is the only logit at which it is.
+    The proof for N samples is by induction on N, from N = 1: a sum of terms, each at least l(z*),
+    is at least N l(z*), with equality iff every term is l(z*), and z* is the only logit at which
+    it is.
     """
     strength = Rational(1, 10)
     target = log(1 + 2 * (1 - strength) / strength)
@@ -171,14 +201,20 @@ def _bounds_the_training_loss(bound: Expr) -> Outcome:
             f"L = {values[_l_star].evalf(10)}, bound = {bound.subs(values).evalf(10)}",
             Grade.CERTIFIED,
         )
-    total, term, n = (Symbol(s, real=True) for s in ("total", "term", "n"))
-    given = [Ge(total, n * _l_star), Ge(term, _l_star), Ge(n, 1)]
-    step = prove_implication(given, Ge(total + term, (n + 1) * bound))
-    equality = prove_implication(
-        [*given, Eq(total + term, (n + 1) * _l_star)],
-        Eq(total, n * _l_star) & Eq(term, _l_star),
+    total, term, n, logit = (Symbol(s, real=True) for s in ("total", "term", "n", "z_i"))
+    minimum = [Or(Eq(logit, _z_star), Gt(term, _l_star)), Or(Ne(logit, _z_star), Eq(term, _l_star))]
+    given = [*minimum, Ge(total, n * _l_star), Ge(n, 1)]
+    attained = Eq(total + term, (n + 1) * bound)
+    return all_of(
+        prove_implication(hypotheses, conclusion)
+        for hypotheses, conclusion in (
+            (minimum, Ge(term, bound)),
+            ([*minimum, Eq(term, bound)], Eq(logit, _z_star)),
+            (given, Ge(total + term, (n + 1) * bound)),
+            ([*given, attained], Eq(total, n * bound) & Eq(logit, _z_star)),
+            ([*given, Eq(total, n * bound), Eq(logit, _z_star)], attained),
+        )
     )
-    return all_of((step, equality))
 
 
 _LOWER_BOUND = Claim(

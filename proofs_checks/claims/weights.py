@@ -31,6 +31,7 @@ from ..cases import prove_in_cases
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Outcome
+from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
 
@@ -122,8 +123,18 @@ class _NeverZero(NamedTuple):
 
 
 def _a_step_misses_zero_exactly_if(content: _NeverZero) -> Outcome:
-    """From w != 0, with J' = 0. By induction no number of such steps reaches zero."""
-    return prove_in_cases([Ne(weight, 0), Eq(slope, 0)], Equivalent(content.step, Ne(_L2_STEP, 0)))
+    """From w != 0, with J' = 0. Such a step multiplies w by q = 1 - 2 alpha lambda.
+
+    So n steps multiply it by q^n, which is not 0 if q is not.
+    """
+    alone, q = [Ne(weight, 0), Eq(slope, 0)], 1 - 2 * _ALPHA_LAMBDA
+    return all_of(
+        (
+            prove_in_cases(alone, Equivalent(content.step, Ne(_L2_STEP, 0))),
+            prove_in_cases(alone, Eq(_L2_STEP, q * weight)),
+            prove_in_cases(alone, Equivalent(content.step, Ne(q, 0))),
+        )
+    )
 
 
 def _the_minimiser_is_not_zero_exactly_if(content: _NeverZero) -> Outcome:
@@ -260,7 +271,8 @@ _NEXT = weight - _ALPHA_LAMBDA * _turn - step_size * slope
 def _weights_end_in_the_interval(content: _Plateau) -> Outcome:
     """From inside a step stays inside; from outside it comes nearer by a constant, never past.
 
-    So each weight enters in finitely many steps, the distance divided by that constant.
+    So a weight enters at the latest in as many steps as the constant goes into the distance
+    (:func:`_enters_in_finitely_many_steps`).
     """
     low, high = content.low, content.high
     given = [*content.hypotheses, *_SET_VALUED_SIGN]
@@ -273,6 +285,19 @@ def _weights_end_in_the_interval(content: _Plateau) -> Outcome:
             ([Le(low, weight), Le(weight, high)], stays),
             ([weight > high], And(down > 0, Le(low, _NEXT), Le(_NEXT, weight - down))),
             ([weight < low], And(up > 0, Le(_NEXT, high), Ge(_NEXT, weight + up))),
+        )
+    )
+
+
+def _enters_in_finitely_many_steps(content: _Plateau) -> Outcome:
+    """A weight that falls by b > 0 at each step is at most w_0 - n b after n, until it enters."""
+    w, after, start, n, b = (Symbol(name, real=True) for name in ("w_n", "w_next", "w_0", "n", "b"))
+    return all_of(
+        (
+            prove_implication([w <= start - n * b, after <= w - b], after <= start - (n + 1) * b),
+            prove_implication(
+                [b > 0, w <= start - n * b, n * b >= start - content.high], w <= content.high
+            ),
         )
     )
 
@@ -322,6 +347,7 @@ _L1_PLATEAU = Claim(
     hypotheses=("alpha > 0", "lambda too large: lambda > |J'(0)|", "J convex"),
     checks=(
         _weights_end_in_the_interval,
+        _enters_in_finitely_many_steps,
         _has_the_width,
         _no_smaller_interval_does,
         _a_weight_alternates,
