@@ -18,14 +18,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .numerics.alignment import AlignmentCertificate as AlignmentCertificate
     from .numerics.alignment import alignment as alignment
+    from .numerics.batched import fit_batch as fit_batch
+    from .numerics.calibration import calibration_error as calibration_error
+    from .numerics.classifier import LogitRegularizedClassifier as LogitRegularizedClassifier
     from .numerics.fisher import fisher_direction as fisher_direction
     from .numerics.fit import FitResult as FitResult
     from .numerics.fit import fit as fit
     from .numerics.high_dimension import Asymptotics as Asymptotics
     from .numerics.high_dimension import asymptotics as asymptotics
+    from .numerics.high_precision import precise_fit as precise_fit
+    from .numerics.jax_losses import (
+        logit_regularized_cross_entropy as logit_regularized_cross_entropy,
+    )
     from .numerics.kernels import penalties as penalties
+    from .numerics.neural_collapse import collapse_metrics as collapse_metrics
+    from .numerics.path import fit_path as fit_path
     from .numerics.signal_noise import signal_plus_noise as signal_plus_noise
+    from .numerics.streaming import StreamingStatistics as StreamingStatistics
+    from .numerics.targets import sensitivity as sensitivity
     from .numerics.targets import target as target
+    from .numerics.torch_losses import LogitRegularizedCrossEntropy as LogitRegularizedCrossEntropy
     from .numerics.training import train as train
     from .proofs_checks.formulas import formula as formula
     from .proofs_checks.ledger import Ledger as Ledger
@@ -40,14 +52,24 @@ _HOME = {
     "Asymptotics": "numerics.high_dimension",
     "FitResult": "numerics.fit",
     "Ledger": "proofs_checks.ledger",
+    "LogitRegularizedClassifier": "numerics.classifier",
+    "LogitRegularizedCrossEntropy": "numerics.torch_losses",
     "Penalty": "theory.penalties",
+    "StreamingStatistics": "numerics.streaming",
     "alignment": "numerics.alignment",
     "asymptotics": "numerics.high_dimension",
+    "calibration_error": "numerics.calibration",
+    "collapse_metrics": "numerics.neural_collapse",
     "fisher_direction": "numerics.fisher",
     "fit": "numerics.fit",
+    "fit_batch": "numerics.batched",
+    "fit_path": "numerics.path",
     "formula": "proofs_checks.formulas",
+    "logit_regularized_cross_entropy": "numerics.jax_losses",
     "penalties": "numerics.kernels",
     "penalty": "theory.penalties",
+    "precise_fit": "numerics.high_precision",
+    "sensitivity": "numerics.targets",
     "signal_plus_noise": "numerics.signal_noise",
     "target": "numerics.targets",
     "train": "numerics.training",

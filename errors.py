@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "AlphaError",
     "DataError",
@@ -16,6 +18,7 @@ __all__ = [
     "RankDeficientError",
     "SeparableError",
     "ShapeError",
+    "SweepError",
     "UnknownNameError",
     "UnsupportedPenaltyError",
 ]
@@ -69,7 +72,17 @@ class FewerSamplesThanFeaturesError(RankDeficientError):
 
 
 class SeparableError(DataError):
-    """The data is separable and alpha is zero, so that no finite minimiser exists."""
+    """The data is separable and alpha is zero, so that no finite minimiser exists.
+
+    Attributes
+    ----------
+    witness : weights of a separating direction, (n_features,) for two classes and
+        (n_classes, n_features) for more, the bias last if one is fitted; None if unknown.
+    """
+
+    def __init__(self, message: str, witness: Any = None) -> None:
+        super().__init__(message)
+        self.witness = witness
 
 
 class NotConvergedError(LogitregError, ArithmeticError):
@@ -82,3 +95,7 @@ class MissingDependencyError(LogitregError, ImportError):
 
 class UnsupportedPenaltyError(LogitregError, ValueError):
     """The method does not apply to this penalty; the message says what does."""
+
+
+class SweepError(LogitregError, ValueError):
+    """A sweep cannot begin, or cannot go on; what was computed is kept."""

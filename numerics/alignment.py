@@ -41,7 +41,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
@@ -53,11 +53,13 @@ from .curvature import GradientBounds, binary_bounds, multiclass_bounds
 from .design import Design, Factors, design, factor, signed_margins
 from .enclosures import ball_above
 from .losses import check_alpha, is_shift_invariant, penalty_name, target_levels
-from .projection import angle, certified_projection, inner_below
+from .projection import angle, arcsine, certified_projection, inner_below, sine_below
 from .rounding import Enclosed, Matrix, norm_above, product
 from .targets import target
 
-__all__ = ["AlignmentCertificate", "alignment"]
+__all__ = ["AlignmentCertificate", "alignment", "stacked_weights", "target_logits"]
+
+_LARGEST = 1e120
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,14 @@ class AlignmentCertificate:
     logit_min: float
     logit_max: float
     accuracy: float
+
+    @property
+    def sine_below(self) -> float:
+        """Lower bound of the sine of the angle, rounding included.
+
+        So ``certificate.sine_below <= certificate.bound`` tests the theorem with no tolerance.
+        """
+        return sine_below(self.angle, self.angle_error)
 
     @property
     def vacuous(self) -> bool:
@@ -149,30 +159,58 @@ def alignment(
     """
     alpha = check_alpha(alpha, zero=False)
     data = design(X, y, bias=bias is not None)
-    solution = _solution(data, weights, bias)
+    solution = stacked_weights(data, weights, bias)
     factors = factor(data.matrix)
     logits = product(factors.scaled, factors.rescale(solution))
     if not np.any(logits.mid):
         raise DataError("all logits are zero; expected weights that have a direction")
+    targets = target_logits(data, penalty, alpha)
+    levels = targets.levels
+    largest = max(float(np.max(np.abs(z))) for z in (logits.mid, targets.matrix))
+    if largest > _LARGEST:
+        raise DataError(
+            f"logits or targets reach {largest:.1e}, whose squares overflow; expected at most "
+            f"{_LARGEST:.0e}; rescale the weights (the angle does not change), or raise alpha"
+        )
     with precision(96):
-        if data.codes is None:
-            level = _binary_target(penalty, alpha)
-            loss = binary_bounds(penalty, alpha, level, logits)
-            targets = np.full((len(data.matrix), 1), level)
-            return _certificate(data, factors, logits, targets, 0.0, loss, level)
-        low, high = target_levels(penalty, alpha, data.outputs)
-        loss = multiclass_bounds(penalty, alpha, (low, high), data.codes, logits)
-        targets = np.full(logits.mid.shape, low)
-        targets[np.arange(len(targets)), data.codes] = high
-        level_radius = 0.0
-        if is_shift_invariant(penalty, alpha):
+        if data.codes is None or not isinstance(levels, tuple):
+            loss = binary_bounds(penalty, alpha, levels, logits)
+        else:
+            loss = multiclass_bounds(penalty, alpha, levels, data.codes, logits)
+        if targets.centred:
             logits = _centred(logits)
-            level_radius = ball_above(abs(arb(high) + (data.outputs - 1) * arb(low)) / data.outputs)
-        return _certificate(data, factors, logits, targets, level_radius, loss, (low, high))
+        return _certificate(data, factors, logits, targets, loss)
 
 
-def _solution(data: Design, weights: ArrayLike, bias: ArrayLike | None) -> Matrix:
-    """(n_columns, n_outputs)."""
+class Targets(NamedTuple):
+    """Target logits of the samples, (n_samples, n_outputs), exact to ``radius`` each.
+
+    ``levels`` is z*, or (z_low, z_high) for several classes; ``centred`` says that the loss leaves
+    the level of the logits free, so that targets, logits and weights sum to zero over the classes.
+    """
+
+    matrix: Matrix
+    radius: float
+    levels: Any
+    centred: bool
+
+
+def target_logits(data: Design, penalty: Any, alpha: float) -> Targets:
+    """The target logits that the samples have under a loss."""
+    if data.codes is None:
+        level = _binary_target(penalty, alpha)
+        return Targets(np.full((len(data.matrix), 1), level), 0.0, level, False)
+    low, high = target_levels(penalty, alpha, data.outputs)
+    matrix = np.full((len(data.matrix), data.outputs), low)
+    matrix[np.arange(len(matrix)), data.codes] = high
+    centred = is_shift_invariant(penalty, alpha)
+    with precision(96):
+        mean = abs(arb(high) + (data.outputs - 1) * arb(low)) / data.outputs
+    return Targets(matrix, ball_above(mean) if centred else 0.0, (low, high), centred)
+
+
+def stacked_weights(data: Design, weights: ArrayLike, bias: ArrayLike | None) -> Matrix:
+    """Checked weights and bias as one matrix, (n_columns, n_outputs)."""
     slopes = np.asarray(weights, dtype=np.float64)
     features = data.matrix.shape[1] - data.bias
     expected = (features,) if data.codes is None else (data.outputs, features)
@@ -213,20 +251,18 @@ def _certificate(
     data: Design,
     factors: Factors,
     logits: Enclosed,
-    targets: Matrix,
-    target_radius: float,
+    targets: Targets,
     loss: GradientBounds,
-    levels: float | tuple[float, float],
 ) -> AlignmentCertificate:
-    """Evaluate the theorem; its targets are within ``target_radius`` of ``targets``."""
+    """Evaluate the theorem."""
     projection = certified_projection(factors)
-    fisher = product(factors.scaled, factors.weights(factors.q.T @ targets))
+    fisher = product(factors.scaled, factors.weights(factors.q.T @ targets.matrix))
 
     # ||T - U|| >= ||(I - P) T|| = q and <T, U> <= ||P T|| ||U|| for every U in the range of X.
-    residue = targets - fisher.mid
-    residue_radius = fisher.radius + target_radius + 2.0**-52 * np.abs(residue)
+    residue = targets.matrix - fisher.mid
+    residue_radius = fisher.radius + targets.radius + 2.0**-52 * np.abs(residue)
     q = arb(norm_above(np.abs(residue) + residue_radius))
-    overlap = arb(inner_below(targets, target_radius, fisher))
+    overlap = arb(inner_below(targets.matrix, targets.radius, fisher))
     fisher_norm = overlap / arb(norm_above(np.abs(fisher.mid) + fisher.radius))
     if not fisher_norm > 0:
         raise DataError(
@@ -236,10 +272,12 @@ def _certificate(
 
     bound, epsilon, gradient_part = math.inf, 1.0, math.inf
     m, M = arb(loss.low), arb(loss.high)
-    gradient = arb(projection.norm_above(loss.gradient))
-    if loss.low > 0 and math.isfinite(loss.high):
+    # Gradients that would overflow when squared leave both bounds infinite.
+    tame = bool(np.all(np.abs(loss.gradient.mid) + loss.gradient.radius <= _LARGEST))
+    gradient = arb(projection.norm_above(loss.gradient)) if tame else arb("inf")
+    if tame and loss.low > 0 and math.isfinite(loss.high):
         exact_epsilon = (M - m) / (M + m)
-        beta = 2 * (gradient + arb(len(targets)).sqrt() * loss.at_target) / (M + m)
+        beta = 2 * (gradient + arb(len(targets.matrix)).sqrt() * loss.at_target) / (M + m)
         rest = 1 - exact_epsilon**2
         distance = (beta + exact_epsilon * (beta**2 + rest * q**2).sqrt()) / rest
         bound = ball_above(distance / fisher_norm)
@@ -253,18 +291,20 @@ def _certificate(
         arb(norm_above(fisher.radius)) / float(np.linalg.norm(fisher.mid)),
         arb(projected) / fisher_norm,
     )
-    errors = sum((_arcsine(sine) for sine in sines), arb(rounding)) * (1 + arb(2) ** -20)
+    errors = sum((arcsine(sine) for sine in sines), arb(rounding)) * (1 + arb(2) ** -20)
     margins = signed_margins(logits.mid, data)
     return AlignmentCertificate(
         angle=measured,
         angle_error=ball_above(errors),
         bound=bound,
-        linearity_bound=_linearity_bound(loss.gradient, logits, targets, target_radius, gradient),
+        linearity_bound=_linearity_bound(loss.gradient, logits, targets, gradient)
+        if tame
+        else math.inf,
         epsilon=epsilon,
         curvature=(loss.low, loss.high),
         variation=ball_above(q / fisher_norm),
         gradient_part=gradient_part,
-        target=levels,
+        target=targets.levels,
         logit_mean=float(np.mean(margins)),
         logit_deviation=float(np.std(margins)),
         logit_min=float(np.min(margins)),
@@ -274,18 +314,13 @@ def _certificate(
 
 
 def _linearity_bound(
-    gradients: Enclosed, logits: Enclosed, targets: Matrix, target_radius: float, projected: arb
+    gradients: Enclosed, logits: Enclosed, targets: Targets, projected: arb
 ) -> float:
-    columns = np.stack([targets.ravel(), logits.mid.ravel()], axis=1)
+    columns = np.stack([targets.matrix.ravel(), logits.mid.ravel()], axis=1)
     a, b = np.linalg.lstsq(columns, gradients.mid.ravel(), rcond=None)[0]
-    terms = gradients.mid, -a * targets, -b * logits.mid
+    terms = gradients.mid, -a * targets.matrix, -b * logits.mid
     rounding = 2.0**-51 * np.sum([np.abs(term) for term in terms], axis=0)
-    radius = gradients.radius + abs(b) * logits.radius + abs(a) * target_radius + rounding
+    radius = gradients.radius + abs(b) * logits.radius + abs(a) * targets.radius + rounding
     misfit = norm_above(np.abs(np.sum(terms, axis=0)) + radius * (1 + 1e-9))
     size = arb(inner_below(logits.mid, 0.0, logits)) / arb(norm_above(logits.mid))
     return ball_above((projected + misfit) / (abs(float(b)) * size)) if b and size > 0 else math.inf
-
-
-def _arcsine(sine: arb) -> arb:
-    """An upper bound of the angle with this sine; pi where the sine reaches 1."""
-    return arb(sine.upper()).asin() if sine < 1 else arb.pi()

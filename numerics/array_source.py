@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, And, Expr, Mul, Or, Piecewise, Pow, Rational, S, UnevaluatedExpr, oo
+from sympy import Add, And, Expr, Mul, Or, Piecewise, Pow, Rational, S, Symbol, UnevaluatedExpr, oo
 
 from ..theory.symbols import z
 
@@ -19,6 +19,7 @@ _FUNCTIONS = {
     "cosh": "cosh",
     "tanh": "tanh",
     "asinh": "asinh",
+    "atanh": "atanh",
     "atan": "atan",
     "Abs": "abs",
     "sign": "sign",
@@ -26,8 +27,10 @@ _FUNCTIONS = {
 }
 
 
-def printed(form: Expr) -> str:
+def printed(form: Expr, argument: Symbol = z) -> str:
     """Python source of the expression, for an array ``z`` of the array-API namespace ``xp``.
+
+    The array may be another ``argument`` than z.
 
     Examples
     --------
@@ -35,8 +38,10 @@ def printed(form: Expr) -> str:
     >>> printed(z**2 / 3 + tanh(z))
     '(z ** 2) / 3 + xp.tanh(z)'
     """
-    if not form.has(z):
-        return f"xp.full_like(z, {written(form)})"
+    if not form.has(argument):
+        return f"xp.full_like({argument.name}, {written(form)})"
+    if isinstance(form, Piecewise):
+        return _choice([(v, c) for v, c in form.args], argument)
     return written(form)
 
 
@@ -68,7 +73,7 @@ def _text(e: Expr) -> tuple[str, bool]:
     if isinstance(e, UnevaluatedExpr):
         return f"({written(e.args[0])})", True
     if isinstance(e, Piecewise):
-        return _choice([(v, c) for v, c in e.args]), True
+        return _choice([(v, c) for v, c in e.args], z), True
     if kind == "sech":
         return f"1 / xp.cosh({written(e.args[0])})", False
     if kind == "coth":
@@ -110,11 +115,12 @@ def _power(base: Expr, exponent: Expr) -> tuple[str, bool]:
     return f"{written(base, inner=True)} ** {written(exponent, inner=True)}", False
 
 
-def _choice(branches: list[tuple[Expr, Any]]) -> str:
+def _choice(branches: list[tuple[Expr, Any]], argument: Symbol) -> str:
     (value, condition), rest = branches[0], branches[1:]
     if not rest:
-        return printed(value)
-    return f"xp.where({_test(condition)}, {printed(value)}, {_choice(rest)})"
+        return printed(value, argument)
+    chosen = printed(value, argument)
+    return f"xp.where({_test(condition)}, {chosen}, {_choice(rest, argument)})"
 
 
 def _test(condition: Any) -> str:

@@ -10,7 +10,10 @@ __all__ = ["CATALOGUE", "Entry"]
 
 
 class Entry(NamedTuple):
-    """f, f' and f'' as functions (xp, z, **parameters), and what the theory knows about f."""
+    """f, f' and f'' as functions (xp, z, **parameters), and what the theory knows about f.
+
+    ``inverse_slope`` is a function (xp, s, **parameters): the z >= 0 of a small slope s.
+    """
 
     value: Callable[..., Any]
     slope: Callable[..., Any]
@@ -18,6 +21,7 @@ class Entry(NamedTuple):
     kinks: Callable[..., tuple[float, ...]]
     parameters: dict[str, float]
     concave_at: float | None
+    inverse_slope: Callable[..., Any] | None
 
 
 def _label_smoothing_value(xp: Any, z: Any) -> Any:
@@ -52,6 +56,10 @@ def _quadratic_kinks() -> tuple[float, ...]:
     return ()
 
 
+def _quadratic_inverse_slope(xp: Any, s: Any) -> Any:
+    return s / 2
+
+
 def _absolute_value(xp: Any, z: Any) -> Any:
     return xp.abs(z)
 
@@ -66,6 +74,10 @@ def _absolute_curvature(xp: Any, z: Any) -> Any:
 
 def _absolute_kinks() -> tuple[float, ...]:
     return (0,)
+
+
+def _absolute_inverse_slope(xp: Any, s: Any) -> Any:
+    return xp.full_like(s, 0)
 
 
 def _huber_value(xp: Any, z: Any, delta: float) -> Any:
@@ -84,6 +96,10 @@ def _huber_kinks(delta: float) -> tuple[float, ...]:
     return ()
 
 
+def _huber_inverse_slope(xp: Any, s: Any, delta: float) -> Any:
+    return s
+
+
 def _pseudo_huber_value(xp: Any, z: Any, delta: float) -> Any:
     return z * (z / (xp.hypot(xp.full_like(z, 1), z / delta) + 1))
 
@@ -98,6 +114,10 @@ def _pseudo_huber_curvature(xp: Any, z: Any, delta: float) -> Any:
 
 def _pseudo_huber_kinks(delta: float) -> tuple[float, ...]:
     return ()
+
+
+def _pseudo_huber_inverse_slope(xp: Any, s: Any, delta: float) -> Any:
+    return s / xp.sqrt(1 - (s**2) / (delta**2))
 
 
 def _log_cosh_value(xp: Any, z: Any) -> Any:
@@ -120,6 +140,10 @@ def _log_cosh_kinks() -> tuple[float, ...]:
     return ()
 
 
+def _log_cosh_inverse_slope(xp: Any, s: Any) -> Any:
+    return xp.atanh(s)
+
+
 def _cosh_value(xp: Any, z: Any) -> Any:
     return xp.cosh(z)
 
@@ -134,6 +158,10 @@ def _cosh_curvature(xp: Any, z: Any) -> Any:
 
 def _cosh_kinks() -> tuple[float, ...]:
     return ()
+
+
+def _cosh_inverse_slope(xp: Any, s: Any) -> Any:
+    return xp.asinh(s)
 
 
 def _power_value(xp: Any, z: Any, p: float) -> Any:
@@ -152,6 +180,10 @@ def _power_kinks(p: float) -> tuple[float, ...]:
     return ()
 
 
+def _power_inverse_slope(xp: Any, s: Any, p: float) -> Any:
+    return (s / p) ** (1 / (p - 1))
+
+
 def _elastic_value(xp: Any, z: Any) -> Any:
     return z**2 + xp.abs(z)
 
@@ -166,6 +198,10 @@ def _elastic_curvature(xp: Any, z: Any) -> Any:
 
 def _elastic_kinks() -> tuple[float, ...]:
     return (0,)
+
+
+def _elastic_inverse_slope(xp: Any, s: Any) -> Any:
+    return xp.where(s > 1, s / 2 - 1 / 2, xp.full_like(s, 0))
 
 
 def _entropy_value(xp: Any, z: Any) -> Any:
@@ -203,6 +239,10 @@ def _box_kinks(b: float) -> tuple[float, ...]:
     )
 
 
+def _box_inverse_slope(xp: Any, s: Any, b: float) -> Any:
+    return xp.full_like(s, b)
+
+
 CATALOGUE: dict[str, Entry] = {
     "label-smoothing": Entry(
         _label_smoothing_value,
@@ -211,15 +251,34 @@ CATALOGUE: dict[str, Entry] = {
         _label_smoothing_kinks,
         {},
         None,
+        None,
     ),
     "quadratic": Entry(
-        _quadratic_value, _quadratic_slope, _quadratic_curvature, _quadratic_kinks, {}, None
+        _quadratic_value,
+        _quadratic_slope,
+        _quadratic_curvature,
+        _quadratic_kinks,
+        {},
+        None,
+        _quadratic_inverse_slope,
     ),
     "absolute": Entry(
-        _absolute_value, _absolute_slope, _absolute_curvature, _absolute_kinks, {}, None
+        _absolute_value,
+        _absolute_slope,
+        _absolute_curvature,
+        _absolute_kinks,
+        {},
+        None,
+        _absolute_inverse_slope,
     ),
     "huber": Entry(
-        _huber_value, _huber_slope, _huber_curvature, _huber_kinks, {"delta": 1.0}, None
+        _huber_value,
+        _huber_slope,
+        _huber_curvature,
+        _huber_kinks,
+        {"delta": 1.0},
+        None,
+        _huber_inverse_slope,
     ),
     "pseudo-huber": Entry(
         _pseudo_huber_value,
@@ -228,15 +287,48 @@ CATALOGUE: dict[str, Entry] = {
         _pseudo_huber_kinks,
         {"delta": 1.0},
         None,
+        _pseudo_huber_inverse_slope,
     ),
     "log-cosh": Entry(
-        _log_cosh_value, _log_cosh_slope, _log_cosh_curvature, _log_cosh_kinks, {}, None
+        _log_cosh_value,
+        _log_cosh_slope,
+        _log_cosh_curvature,
+        _log_cosh_kinks,
+        {},
+        None,
+        _log_cosh_inverse_slope,
     ),
-    "cosh": Entry(_cosh_value, _cosh_slope, _cosh_curvature, _cosh_kinks, {}, None),
-    "power": Entry(_power_value, _power_slope, _power_curvature, _power_kinks, {"p": 3.0}, None),
-    "elastic": Entry(_elastic_value, _elastic_slope, _elastic_curvature, _elastic_kinks, {}, None),
+    "cosh": Entry(
+        _cosh_value, _cosh_slope, _cosh_curvature, _cosh_kinks, {}, None, _cosh_inverse_slope
+    ),
+    "power": Entry(
+        _power_value,
+        _power_slope,
+        _power_curvature,
+        _power_kinks,
+        {"p": 3.0},
+        None,
+        _power_inverse_slope,
+    ),
+    "elastic": Entry(
+        _elastic_value,
+        _elastic_slope,
+        _elastic_curvature,
+        _elastic_kinks,
+        {},
+        None,
+        _elastic_inverse_slope,
+    ),
     "entropy": Entry(
-        _entropy_value, _entropy_slope, _entropy_curvature, _entropy_kinks, {}, -1.8886033950807366
+        _entropy_value,
+        _entropy_slope,
+        _entropy_curvature,
+        _entropy_kinks,
+        {},
+        -1.8886033950807366,
+        None,
     ),
-    "box": Entry(_box_value, _box_slope, _box_curvature, _box_kinks, {"b": 1.0}, None),
+    "box": Entry(
+        _box_value, _box_slope, _box_curvature, _box_kinks, {"b": 1.0}, None, _box_inverse_slope
+    ),
 }

@@ -18,7 +18,16 @@ from ..errors import (
 )
 from .rounding import Matrix, exact_scaling
 
-__all__ = ["Design", "Factors", "design", "factor", "signed_margins"]
+__all__ = [
+    "Design",
+    "Factors",
+    "checked_weights",
+    "design",
+    "factor",
+    "numerical_rank",
+    "scaled_columns",
+    "signed_margins",
+]
 
 
 @dataclass(frozen=True)
@@ -32,12 +41,15 @@ class Design:
     classes : the sorted labels; None if the labels came absorbed.
     codes : (n_samples,) the position of each label in ``classes``; None for two classes.
     bias : whether the last column is the intercept.
+    distribution : (n_samples, n_classes) if labels are distributions; with two classes the rows
+        of ``matrix`` are then not multiplied, and the logit is that of class 1 against class 0.
     """
 
     matrix: Matrix
     classes: NDArray[Any] | None
     codes: NDArray[np.intp] | None
     bias: bool
+    distribution: Matrix | None = None
 
     @property
     def outputs(self) -> int:
@@ -45,7 +57,9 @@ class Design:
         return 1 if self.codes is None or self.classes is None else len(self.classes)
 
 
-def design(X: ArrayLike, y: ArrayLike | None = None, *, bias: bool = False) -> Design:
+def design(
+    X: ArrayLike, y: ArrayLike | None = None, *, bias: bool = False, distributions: bool = False
+) -> Design:
     """Check the data and absorb the labels, x <- y x.
 
     Parameters
@@ -54,10 +68,12 @@ def design(X: ArrayLike, y: ArrayLike | None = None, *, bias: bool = False) -> D
     y : (n_samples,) labels of two or more classes, integers, strings or booleans; None if they
         are absorbed in X already. Of two classes, the larger label counts as +1.
     bias : append a column of ones, before the labels are absorbed.
+    distributions : let y be (n_samples, n_classes), the probability of each class 0, 1, ... in
+        each sample.
 
     Raises
     ------
-    ShapeError, NonFiniteError, DataError, FewerSamplesThanFeaturesError
+    ShapeError, NonFiniteError, DataError
 
     Examples
     --------
@@ -72,16 +88,15 @@ def design(X: ArrayLike, y: ArrayLike | None = None, *, bias: bool = False) -> D
             "to be multiplied by labels that are no longer known; pass X and y separately"
         )
     matrix = np.hstack([features, np.ones((len(features), 1))]) if bias else features
+    if distributions and y is not None and np.ndim(y) == 2:
+        shares = _distribution(y, len(features))
+        names = np.arange(shares.shape[1])
+        likeliest = np.argmax(shares, axis=1) if len(names) > 2 else None
+        return Design(np.ascontiguousarray(matrix), names, likeliest, bias, shares)
     classes, codes = (None, None) if y is None else _labels(y, len(features))
     if classes is not None and len(classes) == 2:
         matrix = matrix * np.where(codes == 1, 1.0, -1.0)[:, None]
         codes = None
-    samples, columns = matrix.shape
-    if samples < columns:
-        raise FewerSamplesThanFeaturesError(
-            f"{samples} samples for {columns} columns{' (bias included)' if bias else ''}; "
-            "expected at least as many samples as columns; add samples or project the features"
-        )
     return Design(np.ascontiguousarray(matrix), classes, codes, bias)
 
 
@@ -136,6 +151,59 @@ def _labels(y: ArrayLike, samples: int) -> tuple[NDArray[Any], NDArray[np.intp]]
     return classes, codes.astype(np.intp)
 
 
+def _distribution(y: ArrayLike, samples: int) -> Matrix:
+    shares = np.asarray(y)
+    if shares.shape[0] != samples or shares.shape[1] < 2 or shares.dtype.kind not in "biuf":
+        raise ShapeError(
+            f"y has shape {shares.shape} and dtype {shares.dtype}; expected labels, shape "
+            f"({samples},), or label distributions, shape ({samples}, n_classes) with at least two "
+            "classes"
+        )
+    shares = shares.astype(np.float64)
+    total = np.sum(shares, axis=1)
+    # Probabilities in float32 sum to one to seven digits.
+    wrong = ~((np.min(shares, axis=1) >= 0) & (np.abs(total - 1) < 1e-5))
+    if np.any(wrong):
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"y[{row}] is {shares[row].tolist()}; expected a distribution over the classes: "
+            "non-negative numbers with sum one; divide each row by its sum"
+        )
+    return np.asarray(shares / total[:, None])
+
+
+def checked_weights(sample_weight: ArrayLike | None, samples: int) -> Matrix:
+    """(n_samples,) finite non-negative weights, not all zero; ones if none are given.
+
+    Raises
+    ------
+    ShapeError, NonFiniteError, DataError
+
+    Examples
+    --------
+    >>> checked_weights([1, 0, 2], 3)
+    array([1., 0., 2.])
+    """
+    if sample_weight is None:
+        return np.ones(samples)
+    weights = np.asarray(sample_weight)
+    if weights.shape != (samples,):
+        raise ShapeError(
+            f"sample_weight has shape {weights.shape}; expected one weight per sample, ({samples},)"
+        )
+    if weights.dtype.kind not in "biuf":
+        raise DataError(f"sample_weight has dtype {weights.dtype}; expected real numbers")
+    weights = weights.astype(np.float64)
+    if not np.all(np.isfinite(weights)):
+        raise NonFiniteError("sample_weight holds NaN or infinity; expected finite numbers")
+    if np.min(weights) < 0 or np.max(weights) == 0:
+        raise DataError(
+            f"sample_weight ranges from {np.min(weights):g} to {np.max(weights):g}; expected "
+            "non-negative weights, not all zero; drop samples instead of subtracting them"
+        )
+    return weights
+
+
 def signed_margins(logits: Matrix, data: Design) -> Matrix:
     """(n_samples,) signed logits, or true logit minus the largest other one for K > 2 classes."""
     if data.codes is None:
@@ -182,6 +250,7 @@ def factor(matrix: Matrix) -> Factors:
 
     Raises
     ------
+    FewerSamplesThanFeaturesError : N < d.
     RankDeficientError : a diagonal entry of R is below eps max(N, d) times the largest.
 
     Examples
@@ -189,11 +258,15 @@ def factor(matrix: Matrix) -> Factors:
     >>> factor(np.array([[3.0, 0.0], [0.0, 5.0]])).exponents.tolist()
     [2, 3]
     """
-    exponents = np.frexp(np.max(np.abs(matrix), axis=0))[1]
-    scaled = exact_scaling(matrix, -exponents, "features")
+    samples, columns = matrix.shape
+    if samples < columns:
+        raise FewerSamplesThanFeaturesError(
+            f"{samples} samples for {columns} columns (a bias is one); expected at least as many "
+            "samples as columns; add samples or project the features"
+        )
+    scaled, exponents = scaled_columns(matrix)
     q, r, pivots = qr(scaled, mode="economic", pivoting=True)
-    diagonal = np.abs(np.diag(r))
-    rank = int(np.sum(diagonal > diagonal[0] * np.finfo(np.float64).eps * max(matrix.shape)))
+    rank = numerical_rank(r, matrix.shape)
     if rank < matrix.shape[1]:
         dependent = sorted(int(column) for column in pivots[rank:])
         raise RankDeficientError(
@@ -203,3 +276,15 @@ def factor(matrix: Matrix) -> Factors:
             "features too)"
         )
     return Factors(scaled, exponents, q, r, pivots)
+
+
+def scaled_columns(matrix: Matrix) -> tuple[Matrix, NDArray[np.int_]]:
+    """The matrix with its columns scaled to a maximum in [1/2, 1), exactly, and the exponents."""
+    exponents = np.frexp(np.max(np.abs(matrix), axis=0))[1]
+    return exact_scaling(matrix, -exponents, "features"), exponents
+
+
+def numerical_rank(r: Matrix, shape: tuple[int, ...]) -> int:
+    """The rank that the diagonal of a pivoted R shows: entries above eps max(N, d) the largest."""
+    diagonal = np.abs(np.diag(r))
+    return int(np.sum(diagonal > diagonal[0] * np.finfo(np.float64).eps * max(shape)))

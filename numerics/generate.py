@@ -25,6 +25,8 @@ from sympy import (
     S,
     Symbol,
     UnevaluatedExpr,
+    asinh,
+    atanh,
     exp,
     limit,
     log,
@@ -40,6 +42,7 @@ from sympy.codegen.cfunctions import expm1, hypot, log1p
 from sympy.core.relational import Relational
 
 from ..theory.identities import is_identically_zero
+from ..theory.losses import pieces, x
 from ..theory.penalties import CATALOGUE, Penalty
 from ..theory.symbols import z
 from .array_source import printed, written
@@ -48,6 +51,7 @@ from .convexity import Side, concave_point
 
 __all__ = [
     "catalogue_source",
+    "check_inverse_slopes",
     "check_stable_forms",
     "derivatives",
     "in_logarithms",
@@ -84,6 +88,24 @@ STABLE: dict[str, dict[int, Expr]] = {
     },
 }
 """Derivatives, by order, in a form that neither overflows nor cancels."""
+
+_s = Symbol("s", positive=True)
+
+INVERSE_SLOPES: dict[str, Expr] = {
+    "quadratic": _s / 2,
+    "absolute": S.Zero,
+    "huber": _s,
+    "pseudo-huber": _s / sqrt(1 - (_s / _delta) ** 2),
+    "log-cosh": atanh(_s),
+    "cosh": asinh(_s),
+    "power": (_s / _p) ** (1 / (_p - 1)),
+    "elastic": Piecewise(((_s - 1) / 2, _s > 1), (0, True)),
+    "box": CATALOGUE["box"].parameters[0].symbol,
+}
+"""The z >= 0 of slope s, or the kink in whose jump s lies, on the first smooth stretch of f.
+
+The penalties that are no sums over the logits of K classes are left out.
+"""
 
 
 def derivatives(penalty: Penalty) -> tuple[Expr, Expr, Expr]:
@@ -147,16 +169,44 @@ def check_stable_forms() -> list[tuple[str, int]]:
     return unproved
 
 
+def check_inverse_slopes() -> list[str]:
+    """The names in :data:`INVERSE_SLOPES` whose form is not proved to invert the theory's slope.
+
+    Each branch has to be an inverse of f', from one side or the other, or a kink of f.
+
+    Examples
+    --------
+    >>> check_inverse_slopes()
+    []
+    """
+    unproved = []
+    for name, inverse in INVERSE_SLOPES.items():
+        penalty = CATALOGUE[name]
+        slope = pieces(penalty.family)[0].slope
+        held = [at for at, _, _ in kinks(penalty)]
+        branches = [e for e, _ in inverse.args] if isinstance(inverse, Piecewise) else [inverse]
+        proved = (
+            b in held
+            or simplify(slope.subs(x, b) - _s) == 0
+            or simplify(b.subs(_s, slope) / x) == 1
+            for b in branches
+        )
+        if not all(proved):
+            unproved.append(name)
+    return unproved
+
+
 def _agree(a: Expr, b: Expr) -> bool:
     """Whether a = b for every z > 0, by a proof."""
     if isinstance(a, Piecewise):
         return all(_agree(p, q) for (p, _), (q, _) in zip(a.args, b.args, strict=True))
-    x = Symbol("x", positive=True)
+    half = Symbol("x", positive=True)
     # On z = 2 x every exponential that occurs is a power of exp(x).
-    difference = (in_logarithms(a) - in_logarithms(b)).subs(z, 2 * x)
+    difference = (in_logarithms(a) - in_logarithms(b)).subs(z, 2 * half)
     if not difference.has(log):
         return is_identically_zero(difference) is True
-    return simplify(difference.subs(x, 0)) == 0 and is_identically_zero(difference.diff(x)) is True
+    at_zero = simplify(difference.subs(half, 0))
+    return at_zero == 0 and is_identically_zero(difference.diff(half)) is True
 
 
 def in_logarithms(form: Expr) -> Expr:
@@ -248,7 +298,10 @@ __all__ = ["CATALOGUE", "Entry"]
 
 
 class Entry(NamedTuple):
-    """f, f' and f'' as functions (xp, z, **parameters), and what the theory knows about f."""
+    """f, f' and f'' as functions (xp, z, **parameters), and what the theory knows about f.
+
+    ``inverse_slope`` is a function (xp, s, **parameters): the z >= 0 of a small slope s.
+    """
 
     value: Callable[..., Any]
     slope: Callable[..., Any]
@@ -256,6 +309,7 @@ class Entry(NamedTuple):
     kinks: Callable[..., tuple[float, ...]]
     parameters: dict[str, float]
     concave_at: float | None
+    inverse_slope: Callable[..., Any] | None
 '''
 
 
@@ -275,11 +329,18 @@ def catalogue_source() -> str:
         parts.append(
             f"def {stem}_kinks({parameters[2:]}) -> tuple[float, ...]:\n    return ({points})\n"
         )
+        inverse = INVERSE_SLOPES.get(name)
+        if inverse is not None:
+            parts.append(
+                f"def {stem}_inverse_slope(xp: Any, s: Any{parameters}) -> Any:\n"
+                f"    return {printed(inverse, _s)}\n"
+            )
+        inverse_name = "None" if inverse is None else f"{stem}_inverse_slope"
         defaults = {p.symbol.name: float(p.default) for p in penalty.parameters}
         witness = _concave_point(penalty)
         entries.append(
             f"    {name!r}: Entry({stem}_value, {stem}_slope, {stem}_curvature, {stem}_kinks, "
-            f"{defaults!r}, {witness!r}),"
+            f"{defaults!r}, {witness!r}, {inverse_name}),"
         )
     table = "\n".join(["CATALOGUE: dict[str, Entry] = {", *entries, "}"])
     return "\n\n".join([*parts, table]) + "\n"
@@ -309,6 +370,8 @@ def main() -> None:
     """Rewrite ``catalogue.py`` beside this module."""
     if unproved := check_stable_forms():
         raise ArithmeticError(f"not proved equal to the theory: {unproved}; correct STABLE")
+    if wrong := check_inverse_slopes():
+        raise ArithmeticError(f"not proved to be inverses: {wrong}; correct INVERSE_SLOPES")
     Path(__file__).with_name("catalogue.py").write_text(catalogue_source(), encoding="utf-8")
 
 

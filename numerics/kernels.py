@@ -7,6 +7,7 @@ Penalty of one's own is handed to :mod:`logitreg.theory.penalties` and printed a
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -22,6 +23,7 @@ from ..errors import UnknownNameError
 from .balls import ball_function, precision
 from .catalogue import CATALOGUE
 from .convexity import Side, concave_point
+from .tracing import is_torch, is_traced
 
 if TYPE_CHECKING:
     from ..theory.penalties import Penalty
@@ -54,6 +56,8 @@ class Kernel:
         are finite, or infinite where f is; at a kink the slope is the middle of the jump.
     kinks : where f' jumps or f becomes infinite, ascending.
     parameters : the values of the parameters.
+    inverse_slope : the z >= 0 of a slope s > 0 near zero, or the kink at which s lies in the jump;
+        None where it is not known.
     concave_at : a point where f is certainly not convex, None if none was found.
     convex : whether no such point was found.
 
@@ -71,6 +75,7 @@ class Kernel:
     kinks: tuple[float, ...] = ()
     parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     concave_at: float | None = None
+    inverse_slope: ArrayFunction | None = None
     _penalty: Penalty | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -161,6 +166,7 @@ def _from_catalogue(name: str, given: tuple[tuple[str, float], ...]) -> Kernel:
     if name == "power" and values["p"] == 1:
         # p (p - 1) |z|^(p - 2) is 0 * infinity at zero.
         shape, arguments = CATALOGUE["absolute"], {}
+    inverse = shape.inverse_slope
     return Kernel(
         name,
         _on_arrays(shape.value, arguments),
@@ -169,6 +175,7 @@ def _from_catalogue(name: str, given: tuple[tuple[str, float], ...]) -> Kernel:
         shape.kinks(**arguments),
         MappingProxyType(values),
         entry.concave_at,
+        inverse and _on_arrays(inverse, arguments),
     )
 
 
@@ -216,6 +223,9 @@ def _on_arrays(function: Callable[..., Any], parameters: Mapping[str, float]) ->
             xp = array_namespace(z)
             if not xp.isdtype(z.dtype, "real floating"):
                 z = xp.astype(z, xp.float64)
+            if is_torch(z):
+                # The sign of array-api-compat looks for NaN, which vmap does not allow.
+                xp = sys.modules["torch"]
             with np.errstate(all="ignore"):
                 return function(xp, z, **parameters)
         numbers = np.asarray(z, dtype=np.float64)
@@ -232,10 +242,15 @@ def _compiled(source: str) -> Callable[..., Any]:
 
 
 def _patched(function: Callable[..., Any], enclosure: Callable[[arb], arb]) -> ArrayFunction:
-    """The function, and where float64 overflows or is undefined on the way, its enclosure."""
+    """The function, and where float64 overflows or is undefined on the way, its enclosure.
+
+    A traced array has no numbers to look at, and gets the function alone.
+    """
 
     def apply(xp: Any, z: Any) -> Any:
         result = function(xp, z)
+        if is_traced(z):
+            return result
         lost = xp.isfinite(z) & ~xp.isfinite(result)
         if not bool(xp.any(lost)):
             return result

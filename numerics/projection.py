@@ -13,7 +13,14 @@ from .design import Factors
 from .enclosures import ball_above, ball_below
 from .rounding import Enclosed, Matrix, matrix_product, norm_above, product
 
-__all__ = ["Projection", "angle", "certified_projection", "inner_below"]
+__all__ = [
+    "Projection",
+    "angle",
+    "arcsine",
+    "certified_projection",
+    "inner_below",
+    "sine_below",
+]
 
 _UNIT = 2.0**-53
 
@@ -99,6 +106,28 @@ def angle(a: Matrix, b: Matrix) -> tuple[float, float]:
     first, second = _unit(a), _unit(b)
     value = 2 * math.atan2(_norm(first - second), _norm(first + second))
     return value, 64 * _UNIT
+
+
+def arcsine(sine: arb) -> arb:
+    """An upper bound of the angle of at most this sine; pi where the sine may reach 1."""
+    return arb(sine.upper()).asin() if sine < 1 else arb.pi()
+
+
+def sine_below(angle: float, error: float) -> float:
+    """Lower bound of the sine of an angle in [0, pi] that is known up to an error.
+
+    Examples
+    --------
+    >>> sine_below(0.5, 0.25) <= math.sin(0.25) < sine_below(0.5, 0.2499)
+    True
+    >>> sine_below(0.1, 0.2)
+    0.0
+    """
+    low, high = arb(angle) - arb(error), arb(angle) + arb(error)
+    if not (low > 0 and high < arb.pi()):
+        return 0.0
+    # The sine is concave on [0, pi].
+    return max(0.0, min(ball_below(low.sin()), ball_below(high.sin())))
 
 
 def _unit(a: Matrix) -> Matrix:

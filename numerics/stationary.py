@@ -17,6 +17,7 @@ the others          f'(a) = e f'(b), f'(b)(exp(a + b) + e) = c, g = a + b
 For two classes f acts on one logit: K c/2 becomes c/2, and so on. c overflows and is never formed:
 both sides are multiplied by alpha, and 1 - alpha is an exact double-double. The last step corrects
 by a residual in double-double arithmetic, in which only exp(g) - 1 is rounded, by about an ulp.
+Nothing depends on the numbers but through ``where``: the solvers may be traced.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 import mpmath
 
 from .doubledouble import Pair, add, divide, multiply, negate, square_root, two_prod, two_sum
+from .lambert import lambert_root
 
 __all__ = ["SOLVERS", "Solver"]
 
@@ -85,7 +87,7 @@ def _start(xp: Any, log_y: Any, order: float, rest: float) -> Any:
 
 
 def _shifted_lambert(xp: Any, alpha: Any, right: Pair, shift: float, rest: float) -> Any:
-    """The g >= 0 with (g + shift)(exp(g) + rest) = shift (1 + rest) + right/alpha.
+    """The g >= 0 with (g + shift)(exp(g) + rest) = shift (1 + rest) + right/alpha, for shift > 0.
 
     Written g (E + 1 + rest) + shift E with E = exp(g) - 1 the left side has no cancellation,
     and a vanishing right side gives g = 0 exactly. The steps are Halley's, in log g.
@@ -97,22 +99,15 @@ def _shifted_lambert(xp: Any, alpha: Any, right: Pair, shift: float, rest: float
     # y = right/alpha does not overflow at the clipped alpha; the rest of log y is added.
     clipped = xp.clip(alpha, min=1e-290)
     y = high / clipped
-    # As for Lambert's W of a y that turns from y/(1 + rest) into y. The constants are fitted: for
-    # two classes the start is within 0.4 %, so that one step is enough, and else within 9 %.
-    turn, inner, outer = (0.539, 1.276, 2.614) if rest == 1 else (0.54 * rest**-0.43, 1.0, 2.0)
-    steps = 1 if rest == 1 and shift == 0 else 1 + math.ceil(math.log10(total) / 3)
-    turned = turn * y
+    # As for Lambert's W of a y that turns from y/(1 + rest) into y.
+    turned = (0.539 if rest == 1 else 0.54 * rest**-0.43) * y
     w = xp.log1p(y * ((1 + turned) / (total + turned))) + xp.log(clipped / alpha)
-    g = w * (1 - xp.log1p(inner * w) / (outer + w))
-    if steps > 1:
-        g = xp.minimum(g, y / (total + shift))
-    # exp(g) would overflow: beyond g = 512 a factor exp(128) moves to alpha. What is added to E
-    # is then exp(128) times too heavy, and below the last bit all the same.
+    g = xp.minimum(w * (1 - xp.log1p(w) / (2 + w)), y / (total + shift))
     far = g > _FAR
     weight = xp.where(far, alpha * math.exp(_SHIFT), alpha)
     offset = xp.where(far, _SHIFT, 0.0 * g)
     scale = weight / high
-    for _ in range(steps):
+    for _ in range(1 + math.ceil(math.log10(total) / 3)):
         grown = xp.expm1(g - offset)
         lifted = (grown + 1) * (g + shift)
         value = grown * (g + shift) + total * g
@@ -122,11 +117,7 @@ def _shifted_lambert(xp: Any, alpha: Any, right: Pair, shift: float, rest: float
         step = -step / (slope - step * bend / (2 * slope))
         g = g * ((2 + step) / (2 - step))
     grown = xp.expm1(g - offset)
-    if shift == 0:
-        left = two_prod(g, grown + total)
-        left = Pair(left.high, left.low + g * two_sum(total, grown).low)
-    else:
-        left = add(multiply(two_sum(g, shift), Pair(grown, 0.0)), two_prod(g, total))
+    left = add(multiply(two_sum(g, shift), Pair(grown, 0.0)), two_prod(g, total))
     scaled = two_prod(left.high, weight)
     residual = ((high - scaled.high) - scaled.low) + (low - left.low * weight)
     lifted = (grown + 1) * (g + shift)
@@ -151,16 +142,12 @@ def _absolute(xp: Any, alpha: Any, classes: int) -> Any:
 
 
 def _quadratic(xp: Any, alpha: Any, classes: int) -> Any:
-    factor = 0.5 if classes == 2 else classes / 2
-    right = _scaled(_one_minus(alpha), factor)
-    return _shifted_lambert(xp, alpha, right, 0.0, classes - 1.0)
+    return lambert_root(xp, alpha, classes - 1.0, 2.0, 1.0 if classes == 2 else float(classes))
 
 
 def _huber(xp: Any, alpha: Any, classes: int, delta: float) -> Any:
-    factor = 1.0 if classes == 2 else float(classes)
     edge = delta if classes == 2 else delta * classes / (classes - 1)
-    right = _scaled(_one_minus(alpha), factor)
-    inner = _shifted_lambert(xp, alpha, right, 0.0, classes - 1.0)
+    inner = lambert_root(xp, alpha, classes - 1.0, 1.0, 1.0 if classes == 2 else float(classes))
     outer = _log1p_quotient(xp, _beyond_kink(alpha, classes, delta), alpha, delta)
     return xp.where(inner <= edge, inner, outer)
 
@@ -264,8 +251,13 @@ def _high_logit(
     exact: Exact,
     bracket: tuple[Any, Any],
     steps: int,
+    flat: bool = False,
 ) -> Any:
-    """g = a + b(a) where f'(a) (exp(a + b) + e) = e c, by Newton's steps in log a, bracketed."""
+    """g = a + b(a) where f'(a) (exp(a + b) + e) = e c, by Newton's steps in log a, bracketed.
+
+    Where f' is ``flat`` the rough residual leaves half of the digits open, so that one step with
+    the exact residual is not enough.
+    """
     total, rest = float(classes), classes - 1.0
     right = _scaled(_one_minus(alpha), rest)
     log_y = xp.log(right.high) - xp.log(alpha)
@@ -283,8 +275,7 @@ def _high_logit(
         newton = a * xp.exp(xp.clip(-excess / rise, min=-700.0, max=700.0))
         inside = (newton >= low) & (newton <= high)
         a = xp.where(inside, newton, xp.sqrt(low * high))
-    # Where f' is flat the rough residual leaves half of the digits open: two exact steps.
-    for _ in range(2):
+    for _ in range(2 if flat else 1):
         _, bend, b, db = rough(a)
         g = two_sum(a, b)
         weight, grown = _expm1_shifted(xp, alpha, g.high)
@@ -332,7 +323,8 @@ def _pseudo_huber(xp: Any, alpha: Any, classes: int, delta: float) -> Any:
         return slope, bend, a * scale, rest * rest * ratio * scale
 
     bracket = _saturating_bracket(xp, alpha, classes, delta)
-    return _high_logit(xp, alpha, classes, rough, exact, bracket, _steps(classes, delta))
+    steps = _steps(classes, delta)
+    return _high_logit(xp, alpha, classes, rough, exact, bracket, steps, flat=delta < 0.1)
 
 
 def _log_cosh(xp: Any, alpha: Any, classes: int) -> Any:

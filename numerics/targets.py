@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array
+from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_array
 from numpy.typing import NDArray
 
-from ..errors import AlphaError, NoFiniteTargetError, NotConvexError
+from ..errors import AlphaError, NoFiniteTargetError, NotConvexError, UnsupportedPenaltyError
+from .autodiff import implicit_function
+from .host import on_host
 from .kernels import Kernel, kernel
+from .sensitivity import target_derivative
 from .stationary import SOLVERS
 from .target_enclosures import rounded_target
+from .tracing import is_compiling, is_torch, is_traced
 
-__all__ = ["approximate_logits", "sensitivity", "target"]
+__all__ = ["approximate_logits", "sensitivity", "target", "target_of_array"]
 
 Array = NDArray[np.float64]
 
-_BLOCK = 2**14
+_BLOCK = 2**15
 _FARTHEST = 1e6
 _HALVINGS = 44
 
@@ -42,6 +47,11 @@ def target(penalty: Any, alpha: Any, classes: int = 2, **parameters: float) -> A
     for an expression it is the exact target correctly rounded, element by element and therefore
     slowly (about a millisecond each). Only the entropy's target, about 1/alpha, can overflow.
 
+    JAX and PyTorch differentiate it, by :func:`sensitivity`. The targets of the catalogue work
+    under jit, vmap and torch.compile, where alpha outside (0, 1) gives NaN instead of an error and
+    a compiler that fuses products with sums may cost a few units more. JAX without float64 gets
+    float32 results that are rounded from float64 all the same.
+
     Raises
     ------
     AlphaError : alpha is not in (0, 1), or NaN.
@@ -57,18 +67,22 @@ def target(penalty: Any, alpha: Any, classes: int = 2, **parameters: float) -> A
     >>> target("z^2", 0.5) == target("quadratic", 0.5)
     True
     """
+    if is_torch(alpha) and is_compiling():
+        from .torch_rules import target_in_graph
+
+        return target_in_graph(penalty, alpha, classes, tuple(parameters.items()))
+    if is_array_api_obj(alpha) and not np.isscalar(alpha):
+        return target_of_array(penalty, alpha, classes, **parameters)
+    f = _kernel(penalty, classes, parameters)
+    number = _number(alpha)
+    _check(number, number)
+    return float(_in_blocks(f, np.array([number]), classes)[0])
+
+
+def _kernel(penalty: Any, classes: int, parameters: Mapping[str, float]) -> Kernel:
     if not isinstance(classes, int) or classes < 2:
         raise ValueError(f"classes is {classes!r}; expected an integer of at least 2")
-    f = kernel(penalty, **parameters)
-    if is_array_api_obj(alpha) and not np.isscalar(alpha):
-        xp = array_namespace(alpha)
-        if not xp.isdtype(alpha.dtype, "real floating"):
-            raise AlphaError(f"alpha has dtype {alpha.dtype}; expected a real floating dtype")
-        _check(bool(xp.all((alpha > 0) & (alpha < 1))), bool(xp.any(alpha == 0)), alpha)
-        return _on_array(f, xp, alpha, classes)
-    number = _number(alpha)
-    _check(0 < number < 1, number == 0, number)
-    return float(_in_blocks(f, np.array([number]), classes)[0])
+    return kernel(penalty, **parameters)
 
 
 def _number(alpha: Any) -> float:
@@ -78,38 +92,71 @@ def _number(alpha: Any) -> float:
         raise AlphaError(f"alpha is {alpha!r}; expected a number or an array in (0, 1)") from None
 
 
-def _check(inside: bool, zero: bool, alpha: Any) -> None:
-    if inside:
+def _check(lowest: Any, highest: Any) -> None:
+    """Refuse strengths that do not all lie in (0, 1), NaN among them."""
+    if lowest > 0 and highest < 1:
         return
-    if zero:
+    if lowest == 0:
         raise NoFiniteTargetError(
             "alpha is 0: cross-entropy alone decreases for ever and has no finite minimiser; "
             "expected 0 < alpha < 1"
         )
-    raise AlphaError(f"alpha is {alpha}; expected every strength to lie in (0, 1)")
+    found = f"{float(lowest)}" if lowest == highest else f"from {lowest} to {highest}"
+    raise AlphaError(f"alpha is {found}; expected every strength to lie in (0, 1)")
 
 
-def _on_array(f: Kernel, xp: Any, alpha: Any, classes: int) -> Any:
-    if is_numpy_array(alpha) or f.name not in SOLVERS:
-        numbers = np.ascontiguousarray(np.asarray(alpha), dtype=np.float64)
-        result = _in_blocks(f, numbers.reshape(-1), classes).reshape(numbers.shape)
-        return xp.asarray(result, dtype=alpha.dtype)
-    wide = xp.astype(alpha, xp.float64)
+def target_of_array(penalty: Any, alpha: Any, classes: int = 2, **parameters: float) -> Any:
+    """:func:`target` of an array."""
+    f = _kernel(penalty, classes, parameters)
+    dtype = alpha.dtype
+    if not array_namespace(alpha).isdtype(dtype, "real floating"):
+        raise AlphaError(f"alpha has dtype {dtype}; expected a real floating dtype")
+    return implicit_function(lambda a: _solve(f, a, classes), lambda a, z: _rate(f, a, z, classes))(
+        alpha
+    )
+
+
+def _solve(f: Kernel, alpha: Any, classes: int) -> Any:
+    xp = array_namespace(alpha)
+    traced, known = is_traced(alpha), f.name in SOLVERS
+    if not traced and 0 not in alpha.shape:
+        _check(float(xp.min(alpha)), float(xp.max(alpha)))
+    if traced and not known:
+        raise UnsupportedPenaltyError(
+            f"the target of {f.name!r} is computed number by number and cannot be traced; expected "
+            "a penalty of the catalogue under jit, vmap or torch.compile"
+        )
+    if not known or (not traced and _in_main_memory(xp, alpha)):
+        result = _in_blocks(f, on_host(alpha), classes)
+        return xp.asarray(result, dtype=alpha.dtype, device=device(alpha))
     with np.errstate(over="ignore", under="ignore"):
-        return xp.astype(SOLVERS[f.name](xp, wide, classes, **f.parameters), alpha.dtype)
+        found = SOLVERS[f.name](xp, xp.astype(alpha, xp.float64), classes, **f.parameters)
+    if traced:
+        found = xp.where((alpha > 0) & (alpha < 1), found, math.nan)
+    return xp.astype(found, alpha.dtype)
 
 
-def _in_blocks(f: Kernel, alpha: Array, classes: int) -> Array:
+def _in_main_memory(xp: Any, array: Any) -> bool:
+    """Whether NumPy sees the numbers without a copy, and so without temporaries of their size."""
+    if is_torch(array):
+        return bool(array.device.type == "cpu" and array.dtype in (xp.float32, xp.float64))
+    return bool(is_numpy_array(array))
+
+
+def _in_blocks(f: Kernel, alpha: NDArray[Any], classes: int) -> NDArray[Any]:
     """Blocks that stay in the cache: a solver makes many temporaries of the size of its input."""
-    if f.name not in SOLVERS:
-        return _certified(f, alpha, classes)
-    result = np.empty_like(alpha)
+    flat = alpha.reshape(-1)
+    result = np.empty_like(flat)
     xp = array_namespace(alpha)
     with np.errstate(over="ignore", under="ignore"):
-        for first in range(0, alpha.size, _BLOCK):
+        for first in range(0, flat.size, _BLOCK):
             block = slice(first, first + _BLOCK)
-            result[block] = SOLVERS[f.name](xp, alpha[block], classes, **f.parameters)
-    return result
+            wide = flat[block].astype(np.float64, copy=False)
+            if f.name in SOLVERS:
+                result[block] = SOLVERS[f.name](xp, wide, classes, **f.parameters)
+            else:
+                result[block] = _certified(f, wide, classes)
+    return result.reshape(alpha.shape)
 
 
 def _certified(f: Kernel, alpha: Array, classes: int) -> Array:
@@ -210,10 +257,19 @@ def _increasing_root(function: Any, like: Array) -> Array:
     return np.asarray(scale * np.sinh((low + high) / 2))
 
 
-def sensitivity(penalty: Any, alpha: float, **parameters: float) -> float:
-    """dz*/dalpha for two classes, by the implicit-function theorem; 0 on a kink of f.
+def sensitivity(penalty: Any, alpha: Any, classes: int = 2, **parameters: float) -> Any:
+    """dz*/dalpha, by the implicit-function theorem; 0 where a kink of f holds the target.
 
-    With sigma the logistic function, dz*/dalpha = -sigma(-z*)/(alpha l''(z*)).
+    For K > 2 classes the derivative of the gap z_high - z_low.
+
+    Parameters
+    ----------
+    penalty, alpha, classes, parameters : as for :func:`target`, whose gradient in JAX and PyTorch
+        this is.
+
+    Returns
+    -------
+    A float for a number; an array of alpha's library, shape and dtype for an array.
 
     Raises
     ------
@@ -226,10 +282,17 @@ def sensitivity(penalty: Any, alpha: float, **parameters: float) -> float:
     >>> abs(sensitivity("cosh", 0.3) / secant - 1) < 1e-8
     True
     """
-    f = kernel(penalty, **parameters)
-    z = target(f, alpha)
-    if z in f.kinks:
-        return 0.0
-    away = 1 / (1 + math.exp(z))
-    curvature = (1 - alpha) * away * (1 - away) + alpha * float(f.curvature(z))
-    return -away / (alpha * curvature)
+    f = _kernel(penalty, classes, parameters)
+    z = target(f, alpha, classes)
+    if isinstance(z, float):
+        return float(_rate(f, np.array([_number(alpha)]), np.array([z]), classes)[0])
+    return _rate(f, alpha, z, classes)
+
+
+def _rate(f: Kernel, alpha: Any, gap: Any, classes: int) -> Any:
+    low = None
+    if classes > 2 and f.inverse_slope is None and f.name not in SOLVERS:
+        levels = _split(f, np.asarray(on_host(gap), dtype=np.float64), classes)[1]
+        low = array_namespace(gap).asarray(levels, dtype=gap.dtype, device=device(gap))
+    with np.errstate(all="ignore"):
+        return target_derivative(f, alpha, gap, classes, low)

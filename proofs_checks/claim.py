@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from ..theory.derivations import Derivation
@@ -20,6 +21,7 @@ __all__ = [
     "Claim",
     "ControlReport",
     "Correction",
+    "DeferredVariant",
     "Entry",
     "Repair",
     "Variant",
@@ -53,6 +55,19 @@ class Variant:
 
     text: str
     content: Any
+
+
+class DeferredVariant(Variant):
+    """A variant whose content takes long to make, and is made when it is first asked for."""
+
+    def __init__(self, text: str, make: Callable[[], Any]) -> None:
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "_make", make)
+
+    @cached_property
+    def content(self) -> Any:
+        make: Callable[[], Any] = self.__dict__["_make"]
+        return make()
 
 
 @dataclass(frozen=True)

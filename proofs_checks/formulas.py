@@ -25,6 +25,30 @@ class VerifiedFormula(theory.Formula):
     def __call__(self, *arguments: Any) -> Any:
         return evaluate(self.expression, self.symbols, arguments)
 
+    def to(self, target: str) -> str:
+        """Source text in ``"numpy"``, ``"torch"``, ``"jax"``, ``"c"``, ``"js"`` or ``"latex"``.
+
+        The text needs nothing but the target language. Its header names the claim and its evidence,
+        the domain, and the largest error over the domain in units in the last place.
+
+        Raises
+        ------
+        UnknownNameError : there is no such target.
+
+        Examples
+        --------
+        >>> text = formula("lead.alignment-bound").to("c")
+        >>> print(text[text.index("double") :])
+        double alignment_bound(double r, double spread) {
+            return r*spread/(sqrt(1 - spread)*sqrt(spread + 1));
+        }
+        <BLANKLINE>
+        """
+        from .exports.catalogue import export
+        from .exports.source import source
+
+        return source([export(self.id)], target)
+
 
 def formula(id: str) -> VerifiedFormula:
     """The formula of an id, with the evidence that the ledger records for it.

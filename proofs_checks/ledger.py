@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from importlib.resources import files
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
 from ..errors import UnknownNameError
 from .claim import Entry, judge
 from .claims import all_claims, find_claim
+from .evidence import Grade
+from .workers import in_processes, start
 
 __all__ = ["Ledger", "expected_verdicts", "select", "verify"]
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The judged claims, in the order of the registry.
+    """The judged claims, in the order of the registry, and the ids of those left out.
 
     Examples
     --------
@@ -35,6 +34,7 @@ class Ledger:
     """
 
     entries: tuple[Entry, ...]
+    left_out: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -115,6 +115,7 @@ def verify(
     claims: Sequence[str] | None = None,
     *,
     controls: bool = True,
+    simulations: bool = True,
     workers: int = 1,
     on_entry: Callable[[Entry], None] | None = None,
 ) -> Ledger:
@@ -124,6 +125,8 @@ def verify(
     ----------
     claims : ids, or patterns such as ``"beck.*"``; None for every claim.
     controls : whether each claim's false variants are tried as well.
+    simulations : whether claims that rest on a simulation, those recorded as OBSERVED, are judged
+        as well; if not, they are not in the ledger, which names them as left out.
     workers : processes. With more than one, the calling script needs the usual
         ``if __name__ == "__main__"`` guard of :mod:`multiprocessing`.
     on_entry : called with each entry as it is finished.
@@ -141,33 +144,23 @@ def verify(
     >>> [entry.verdict.value for entry in verify(["beck.ls-*"])]
     ['misprinted', 'holds', 'holds']
     """
+    if workers > 1:
+        start()
     ids = select(claims) if claims is not None else tuple(claim.id for claim in all_claims())
-    count = min(workers, len(ids))
+    left_out = () if simulations else _simulated(ids)
+    ids = tuple(id for id in ids if id not in left_out)
     work = partial(_judge_by_id, controls=controls)
     done: dict[str, Entry] = {}
-    if count <= 1:
-        for id in ids:
-            done[id] = _announce(work(id), on_entry)
-    else:
-        with ProcessPoolExecutor(count, mp_context=_processes()) as pool:
-            futures = [pool.submit(work, id) for id in ids]
-            try:
-                for future in as_completed(futures):
-                    entry = _announce(future.result(), on_entry)
-                    done[entry.id] = entry
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    return Ledger(tuple(done[id] for id in ids))
+    for id, entry in in_processes(work, ids, min(workers, len(ids))):
+        done[id] = entry
+        if on_entry is not None:
+            on_entry(entry)
+    return Ledger(tuple(done[id] for id in ids), left_out)
 
 
-def _processes() -> BaseContext:
-    """Processes that do not inherit the caller's threads, with the claims loaded once for all."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([f"{__package__}.claims.closed_forms"])
-    return context
+def _simulated(ids: Sequence[str]) -> tuple[str, ...]:
+    recorded = expected_verdicts()
+    return tuple(id for id in ids if recorded.get(id, ("", ""))[1] == Grade.OBSERVED.name)
 
 
 def _judge_by_id(id: str, *, controls: bool) -> Entry:
@@ -175,9 +168,3 @@ def _judge_by_id(id: str, *, controls: bool) -> Entry:
     if controls:
         return judge(claim)
     return judge(replace(claim, controls=()))
-
-
-def _announce(entry: Entry, on_entry: Callable[[Entry], None] | None) -> Entry:
-    if on_entry is not None:
-        on_entry(entry)
-    return entry

@@ -13,12 +13,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sympy import Basic, Expr, ImmutableMatrix
 from sympy.logic.boolalg import Boolean
 
@@ -26,9 +26,10 @@ from ..theory.identities import is_identically_zero
 from .cases import prove_in_cases
 from .claim import Claim, Entry, Variant, Verdict, judge
 from .claims import all_claims, find_claim
-from .ledger import _processes, select
+from .ledger import select
 from .mutation import formulas, mutate
 from .weaker import is_still_true
+from .workers import in_processes, start
 
 __all__ = [
     "Fate",
@@ -131,24 +132,13 @@ def try_mutants(
     >>> len(report.trials) > 5, report.survivors
     (True, ())
     """
+    if workers > 1:
+        start()
     ids = select(claims) if claims is not None else tuple(claim.id for claim in all_claims())
-    if workers <= 1:
-        reports = []
-        for id in ids:
-            reports.append(_try_by_id(id))
-            on_report(reports[-1])
-        return tuple(reports)
     done = {}
-    with ProcessPoolExecutor(workers, mp_context=_processes()) as pool:
-        futures = [pool.submit(_try_by_id, id) for id in ids]
-        try:
-            for future in as_completed(futures):
-                report = future.result()
-                done[report.id] = report
-                on_report(report)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for id, report in in_processes(_try_by_id, ids, min(workers, len(ids))):
+        done[id] = report
+        on_report(report)
     return tuple(done[id] for id in ids)
 
 
@@ -221,7 +211,8 @@ def _try(claim: Claim, mutant: Mutant) -> Trial:
 def _judge_content(claim: Claim, content: Any) -> Entry:
     """The checks alone, on another content."""
     printed = Variant(claim.printed.text, content)
-    return judge(replace(claim, printed=printed, controls=(), correction=None, derivation=None))
+    with np.errstate(all="ignore"):  # a mutant need not be defined where it is evaluated
+        return judge(replace(claim, printed=printed, controls=(), correction=None, derivation=None))
 
 
 def says_the_same(before: Basic, after: Basic) -> bool:

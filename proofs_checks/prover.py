@@ -1,15 +1,17 @@
 """One door to a proof: ``prove(relation, domain)`` is PROVED, CERTIFIED, refuted or undecided.
 
-In this order: a witness at a rational point, its sign certified by ball arithmetic; exact algebra
-with assumptions; z3, with exp(z) as a variable of its own; ball arithmetic with subdivision on the
-compact part of the domain and an analytic bound on its tails. No relation is proved before both of
+In this order: a witness at one of a few rational points, its sign certified by ball arithmetic;
+exact algebra with assumptions; z3, with exp(z) as a variable of its own; a witness at many points;
+ball arithmetic with subdivision on the compact part of the domain and an analytic bound on its
+tails. No relation is proved before both of
 its sides are shown to be real and finite on the whole domain: algebra cancels poles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import chain, islice
 
 from flint import arb
 from sympy import (
@@ -54,6 +56,11 @@ __all__ = [
 
 _MAX_BOXES = 20000
 _MAX_BOXES_OF_A_CONDITION = 2000
+_MAX_POINTS = 600
+_FIRST_POINTS = 60
+"""So many points are tried before a proof is: most false statements fail at one of them."""
+
+_Values = Iterator[tuple[dict[Symbol, Rational], arb]]
 
 
 def prove(relation: Relational, domain: Domain) -> Outcome:
@@ -102,13 +109,19 @@ def prove(relation: Relational, domain: Domain) -> Outcome:
     if not isinstance(relation, (Gt, Ge, Lt, Le)):
         raise TypeError(f"expected an equation or an inequality, got {relation}")
     positive = relation.gts - relation.lts
-    witness = find_witness(positive, domain, strict=strict)
+    values = _values(positive, domain)
+    witness = _first_witness(islice(values, _FIRST_POINTS), positive, strict)
     if witness is not None:
         return _refuted(relation, witness)
     open_condition = _open_condition(relation.args, domain)
+    if open_condition is None and (proof := _proved_positive(positive, domain, strict)):
+        return proof
+    witness = _first_witness(values, positive, strict)
+    if witness is not None:
+        return _refuted(relation, witness)
     if open_condition is not None:
         return Outcome.undecided("domain of definition", f"{relation}: {open_condition}")
-    return _prove_positive(positive, domain, strict, _MAX_BOXES)
+    return certify(positive, domain, _MAX_BOXES)
 
 
 def _all_values(symbol: Symbol) -> Interval:
@@ -146,10 +159,15 @@ def _check_domain(relation: Relational, domain: Domain) -> None:
 
 def _prove_equality(relation: Eq, domain: Domain) -> Outcome:
     difference = relation.lhs - relation.rhs
-    for point, value in _values(difference, domain):
-        if _sign_of(value):
-            return _refuted(relation, tell(difference, point))
-    if not is_identically_zero(difference):
+    values = _values(difference, domain)
+    witness = _first_nonzero(islice(values, _FIRST_POINTS), difference)
+    if witness is not None:
+        return _refuted(relation, witness)
+    identical = is_identically_zero(difference)
+    witness = None if identical else _first_nonzero(values, difference)
+    if witness is not None:
+        return _refuted(relation, witness)
+    if not identical:
         return Outcome.undecided("symbolic identity", f"no proof and no witness for {relation}")
     open_condition = _open_condition(relation.args, domain)
     if open_condition is not None:
@@ -157,12 +175,17 @@ def _prove_equality(relation: Eq, domain: Domain) -> Outcome:
     return Outcome.proved("symbolic identity", f"{relation.lhs} = {relation.rhs}")
 
 
-def _prove_positive(expression: Expr, domain: Domain, strict: bool, max_boxes: int) -> Outcome:
-    """For an expression that is defined on the whole domain."""
+def _first_nonzero(values: _Values, expression: Expr) -> str | None:
+    return next((tell(expression, point) for point, value in values if _sign_of(value)), None)
+
+
+def _proved_positive(expression: Expr, domain: Domain, strict: bool) -> Outcome | None:
+    """Exact, for an expression that is defined on the whole domain; the slowest method last."""
     return (
-        _positive_by_algebra(expression, domain, strict)
+        _positive_by_signs(expression, domain, strict)
+        or _positive_by_signs(factor(together(in_exponentials(expression))), domain, strict)
         or _positive_by_smt(expression, domain, strict)
-        or certify(expression, domain, max_boxes)
+        or _positive_by_signs(simplify(expression), domain, strict)
     )
 
 
@@ -196,9 +219,15 @@ def _condition_holds(condition: Relational, domain: Domain) -> bool:
         difference = condition.lhs - condition.rhs
         value = next((value for _, value in _values(difference, domain)), arb(1))
         side = -1 if value < 0 else 1
-        return _prove_positive(side * difference, domain, True, _MAX_BOXES_OF_A_CONDITION).supported
+        return _is_positive(side * difference, domain, True)
     positive, strict = condition.gts - condition.lts, isinstance(condition, (Gt, Lt))
-    return _prove_positive(positive, domain, strict, _MAX_BOXES_OF_A_CONDITION).supported
+    return _is_positive(positive, domain, strict)
+
+
+def _is_positive(expression: Expr, domain: Domain, strict: bool) -> bool:
+    """For an expression that is defined on the whole domain."""
+    proof = _proved_positive(expression, domain, strict)
+    return (proof or certify(expression, domain, _MAX_BOXES_OF_A_CONDITION)).supported
 
 
 def _refuted(relation: Relational, witness: str) -> Outcome:
@@ -206,16 +235,14 @@ def _refuted(relation: Relational, witness: str) -> Outcome:
     return Outcome.refuted(method, f"{relation} fails", witness, Grade.CERTIFIED)
 
 
-def _positive_by_algebra(expression: Expr, domain: Domain, strict: bool) -> Outcome | None:
+def _positive_by_signs(form: Expr, domain: Domain, strict: bool) -> Outcome | None:
     """SymPy's assumptions, on symbols that carry the sign of their domain.
 
     Cancelled poles do not matter here: the expression is known to be defined.
     """
-    stand_in = {symbol: _with_sign(symbol, interval) for symbol, interval in domain.items()}
-    for form in (expression, factor(together(in_exponentials(expression))), simplify(expression)):
-        marked = form.subs(stand_in)
-        if marked.is_positive or (not strict and marked.is_nonnegative):
-            return Outcome.proved("symbolic sign", f"{form} {'>' if strict else '>='} 0")
+    marked = form.subs({symbol: _with_sign(symbol, i) for symbol, i in domain.items()})
+    if marked.is_positive or (not strict and marked.is_nonnegative):
+        return Outcome.proved("symbolic sign", f"{form} {'>' if strict else '>='} 0")
     return None
 
 
@@ -258,7 +285,7 @@ def sign_at(expression: Expr, point: Mapping[Symbol, Rational]) -> int:
     return _sign_of(_value_at(ball_function(expression, *point), point))
 
 
-def _values(expression: Expr, domain: Domain) -> Iterator[tuple[dict[Symbol, Rational], arb]]:
+def _values(expression: Expr, domain: Domain) -> _Values:
     """Points of the domain and the enclosures there; none for a function without enclosure."""
     try:
         function = ball_function(expression, *domain)
@@ -283,7 +310,11 @@ def _sign_of(value: arb) -> int:
 
 def find_witness(expression: Expr, domain: Domain, *, strict: bool) -> str | None:
     """A rational point of the domain at which ``expression`` is certified not to be positive."""
-    for point, value in _values(expression, domain):
+    return _first_witness(_values(expression, domain), expression, strict)
+
+
+def _first_witness(values: _Values, expression: Expr, strict: bool) -> str | None:
+    for point, value in values:
         vanishes = strict and value.is_finite() and value.contains(0)
         if value < 0 or (vanishes and simplify(expression.subs(point)) == 0):
             return tell(expression, point)
@@ -300,32 +331,41 @@ def tell(expression: Expr, point: Mapping[Symbol, Rational]) -> str:
 
 def _rational_points(domain: Domain) -> Iterator[dict[Symbol, Rational]]:
     """Points of the domain, tame ones first."""
-    ladder = [
-        0,
-        1,
-        2,
-        3,
-        5,
-        8,
-        20,
-        Rational(1, 2),
-        Rational(1, 3),
-        Rational(1, 10),
-        Rational(1, 1000),
+    choices = [
+        [v for v in _numbers_in(interval) if admits(symbol, v)]
+        for symbol, interval in domain.items()
     ]
-    signed = [Rational(v) for v in ladder] + [-Rational(v) for v in ladder if v]
-    choices = []
-    for symbol, interval in domain.items():
-        inside = [v for v in signed if v in interval]
-        if interval.inf.is_finite and interval.sup.is_finite:
-            span = interval.sup - interval.inf
-            fractions = [Rational(i, 16) for i in (8, 1, 15, 4, 12)]
-            more = [interval.inf + span * t for t in fractions]
-            inside += [v for v in more if v.is_Rational and v not in inside and v in interval]
-        choices.append([v for v in inside if admits(symbol, v)])
-    points = sorted(product(*(range(len(c)) for c in choices)), key=sum)[:600]
-    for index in points:
+    sizes = [len(c) for c in choices]
+    steps = (_indices(sizes, total) for total in range(sum(sizes) + 1))
+    for index in islice(chain.from_iterable(steps), _MAX_POINTS):
         yield {s: c[i] for s, c, i in zip(domain, choices, index, strict=True)}
+
+
+@cache
+def _numbers_in(interval: Interval) -> tuple[Rational, ...]:
+    """Rational numbers in an interval, tame ones first."""
+    ladder = [0, 1, 2, 3, 5, 8, 20, *(Rational(1, n) for n in (2, 3, 10, 1000))]
+    signed = [Rational(v) for v in ladder] + [-Rational(v) for v in ladder if v]
+    inside = [v for v in signed if v in interval]
+    if interval.inf.is_finite and interval.sup.is_finite:
+        span = interval.sup - interval.inf
+        more = [interval.inf + span * Rational(i, 16) for i in (8, 1, 15, 4, 12)]
+        inside += [v for v in more if v.is_Rational and v not in inside and v in interval]
+    return tuple(inside)
+
+
+def _indices(sizes: Sequence[int], total: int) -> Iterator[tuple[int, ...]]:
+    """The indices into sequences of these sizes that sum to a total.
+
+    >>> list(_indices([2, 3], 2))
+    [(0, 2), (1, 1)]
+    """
+    if not sizes:
+        yield from [()] if total == 0 else []
+        return
+    for first in range(min(sizes[0], total + 1)):
+        for rest in _indices(sizes[1:], total - first):
+            yield (first, *rest)
 
 
 def certify_positive(expression: Expr, domain: Domain) -> Outcome:

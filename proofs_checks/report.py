@@ -174,6 +174,7 @@ def render_report(
     ledger: _Ledger,
     *,
     figures: Sequence[Figure] = (),
+    left_out: Sequence[str] = (),
     generated: datetime | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> str:
@@ -185,6 +186,8 @@ def render_report(
         The claims with their verdicts and evidence.
     figures : sequence of Figure
         Plots for the gallery at the end.
+    left_out : sequence of str
+        The ids of claims that this run did not judge.
     generated : datetime, optional
         When the ledger was made; now, in UTC, by default.
     versions : mapping of str to str, optional
@@ -194,7 +197,7 @@ def render_report(
     summary = Section(
         "Summary",
         _part("counts", _cross_table(entries), VERDICTS, _used_grades(entries))
-        + _part("facts", _run_facts(entries, generated or datetime.now(UTC))),
+        + _part("facts", _run_facts(entries, left_out, generated or datetime.now(UTC))),
         id="summary",
         heading=False,
     )
@@ -224,12 +227,15 @@ def write_report(
     path: str | Path,
     *,
     figures: Sequence[Figure] = (),
+    left_out: Sequence[str] = (),
     generated: datetime | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> Path:
     """Write :func:`render_report`'s page to `path` in UTF-8 and return the path."""
     path = Path(path)
-    page = render_report(ledger, figures=figures, generated=generated, versions=versions)
+    page = render_report(
+        ledger, figures=figures, left_out=left_out, generated=generated, versions=versions
+    )
     path.write_text(page, encoding="utf-8")
     return path
 
@@ -256,7 +262,9 @@ def _lead(entries: Sequence[_Entry]) -> str:
     return f"Of {totals.total()} claims, {listed}."
 
 
-def _run_facts(entries: Sequence[_Entry], generated: datetime) -> dict[str, str]:
+def _run_facts(
+    entries: Sequence[_Entry], left_out: Sequence[str], generated: datetime
+) -> dict[str, str]:
     rejected = sum(entry.controls.rejected for entry in entries)
     total = sum(entry.controls.total for entry in entries)
     kept = [entry.id for entry in entries if entry.controls.rejected < entry.controls.total]
@@ -266,6 +274,8 @@ def _run_facts(entries: Sequence[_Entry], generated: datetime) -> dict[str, str]
         facts["Variants not rejected in"] = ", ".join(kept)
     if bare:
         facts["Claims without controls"] = ", ".join(bare)
+    if left_out:
+        facts["Claims left out"] = ", ".join(left_out)
     facts["Total time"] = f"{_seconds(sum(entry.seconds for entry in entries))} s"
     facts["Date"] = f"{generated.day} {generated:%B %Y, %H:%M} {generated.tzname() or ''}".strip()
     return facts

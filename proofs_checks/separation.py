@@ -7,6 +7,7 @@ from functools import cache
 
 from sympy import Gt, Matrix, Rational, S, Symbol, exp, limit, log, oo
 
+from ..theory import cover
 from ..theory import separability as theory
 from ..theory import signal_noise as theory_of_noise
 from ..theory.alignment import Lemma
@@ -23,6 +24,7 @@ __all__ = [
     "EXACT",
     "HALF",
     "is_separable",
+    "labellings_are_counted",
     "least_squares_is_a_member",
     "lemmas_hold",
     "logits_are_equivariant",
@@ -62,21 +64,39 @@ def rows(X: Matrix) -> str:
     return ", ".join(str(tuple(X.row(i))) for i in range(X.rows))
 
 
+@cache
+def labellings_are_counted() -> Outcome:
+    """Cover's count: the recursion and its closed form, and exact counts on rational points."""
+    for samples, features in ((3, 2), (4, 3), (5, 2), (5, 3), (6, 3), (6, 4)):
+        points = cover.points_in_general_position(samples, features)
+        counted = cover.separable_labellings_counted(points)
+        stated = cover.separable_labellings(samples, features).doit()
+        if counted != stated:
+            witness = f"points {rows(points)}: {counted} labellings are separable, not {stated}"
+            return Outcome.refuted(EXACT, "another count", witness)
+    zeros = (*cover.count_residuals(), cover.dimensions_suffice(), cover.projection_identity())
+    if any(zeros):
+        return Outcome.undecided("symbolic identity", f"Cover's recursion leaves {zeros}")
+    counts = Outcome.proved("Cover's recursion", "C(N+1, d) = C(N, d) + C(N, d-1), C(1, d) = 2")
+    return all_of((counts, lemmas_hold(cover.splitting_lemmas())))
+
+
 def random_labels_turn_separable_at(threshold: Rational, lost: int) -> Outcome:
     """As N grows at fixed lambda = d/N, the fraction of separable labellings of N points in general
     position in d - ``lost`` dimensions tends to 1 above the threshold, and to 0 below it.
     """
-    if theory.pascal_residual() != 0:
-        return Outcome.undecided("symbolic identity", "Cover's recursion not reduced to Pascal's")
+    counted = labellings_are_counted()
+    if not counted.supported:
+        return counted
     bounds = [theory.deviation_bound(lost, above=side) for side in (True, False)]
-    if any(limit(bound, theory.N, oo) != 0 for bound in bounds):
+    if any(limit(bound, cover.N, oo) != 0 for bound in bounds):
         return Outcome.undecided("symbolic limit", f"no limit found for {bounds}")
     found = (
         f"exceptions to a turn at 1/2 are at most {bounds[0]} above and {bounds[1]} below, which "
         "tend to 0"
     )
     if threshold == HALF:
-        return Outcome.proved("Cover's count, Chebyshev's bound", found)
+        return all_of((counted, Outcome.proved("Chebyshev's bound", found)))
     between = (threshold + HALF) / 2
     samples = between.q * (400 // between.q + 1)
     fraction = theory.separable_fraction(samples, int(between * samples) - lost)

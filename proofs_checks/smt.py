@@ -70,7 +70,7 @@ def prove_implication(
     shown = " and ".join(str(h) for h in hypotheses) or "no hypotheses"
     if answer == z3.sat:
         return _refuted(found, translation.names, hypotheses, conclusion, shown)
-    if answer == z3.unsat:
+    if answer == z3.unsat and translation.may_be_undefined:
         answer, found = _satisfy(context, [*given, z3.Not(holds)], timeout_ms)
         if answer == z3.sat:
             return Outcome.undecided(_METHOD, f"{conclusion} is not defined everywhere")
@@ -141,6 +141,7 @@ class _Translation:
         self.roots: list[Any] = []
         self._root_of: dict[Basic, Any] = {}
         self._defined: list[Any] = []
+        self.may_be_undefined = False
 
     def boolean(self, node: Basic) -> Any:
         """The statement, each relation with the condition that its sides are defined."""
@@ -190,13 +191,17 @@ class _Translation:
             power = reduce(mul, [base] * abs(n))
             if n > 0:
                 return power
-            self._defined.append(base != 0)
+            self._require(base != 0)
             return 1 / power
         raise TypeError(f"{node} is not a term of real arithmetic")
 
+    def _require(self, condition: Any) -> None:
+        self._defined.append(condition)
+        self.may_be_undefined = True
+
     def _root(self, radicand: Basic) -> Any:
         inside = self.term(radicand)
-        self._defined.append(inside >= 0)
+        self._require(inside >= 0)
         if radicand not in self._root_of:
             root = self._root_of[radicand] = z3.Real(f"root!{len(self._root_of)}", self.context)
             self.roots += [root >= 0, z3.Implies(inside >= 0, root * root == inside)]

@@ -13,6 +13,7 @@ from typing import Any
 from sympy import And, Basic, Eq, Expr, MatrixExpr, Ne, Set, Symbol, false, ones, true, zeros
 
 from ..theory import alignment, quadratic_loss
+from ..theory.high_dimension import aspect_ratio
 from ..theory.identities import is_identically_zero
 from ..theory.label_smoothing import epsilon
 from ..theory.neural_collapse import decay_strength, delta
@@ -140,6 +141,7 @@ _PARTS: dict[tuple[str, str], Proof] = {
     ("beck.quadratic", "hypotheses.1"): _hypothesis(),
     ("beck.prop-D1", "condition"): _hypothesis(),
     ("guo.calibration", "hypothesis"): _hypothesis(*_of_the_collapse),
+    ("lead.grokking-rate", "hypothesis"): _hypothesis(aspect_ratio < 1),
     ("lead.alignment-bound", "spread"): _upper_bound(*_curvatures),
     ("lead.alignment-bound", "displacement"): _upper_bound(alignment.epsilon < 1),
     ("lead.alignment-bias-slope", ""): _upper_bound(),

@@ -9,7 +9,7 @@ import mpmath
 import pytest
 from logitreg.theory import CATALOGUE, K, odds, z
 from logitreg.theory.derivations import Derivation, Step
-from logitreg.theory.formulas import SEVERAL, formula, formula_ids
+from logitreg.theory.formulas import SEVERAL, formula, formula_ids, target_formula_id
 from logitreg.theory.penalties import penalty
 from logitreg.theory.sensitivity import (
     condition_number,
@@ -198,3 +198,28 @@ def test_formulas_bear_the_ids_of_claims() -> None:
     claims = {claim.id for claim in all_claims()}
     assert set(formula_ids()) - {"catalogue.target-box-multiclass"} <= claims
     assert formula("lead.target-quadratic").to_latex()
+
+
+def test_every_closed_form_of_theory_has_its_claim() -> None:
+    from logitreg.proofs_checks.claims.closed_forms import CLAIMS
+
+    solved = {
+        target_formula_id(name, classes): branches
+        for name, f in CATALOGUE.items()
+        for classes in (2, SEVERAL)
+        if name != "box" and (branches := target_branches(f, classes)) is not None
+    }
+    claims = {claim.id: claim for claim in CLAIMS if claim.id != "catalogue.target-box"}
+    assert list(claims) == list(solved)
+    for id, branches in solved.items():
+        controls = [control.text for control in claims[id].controls]
+        assert ("thresholds moved by 1" in controls) == (len(branches) > 1)
+        assert claims[id].printed.content.branches == branches
+
+
+def test_a_claim_of_a_closed_form_that_theory_does_not_have_is_refused() -> None:
+    from logitreg.proofs_checks.closed_forms import closed_form_claim
+
+    claim = closed_form_claim(CATALOGUE["power"], 2, "id", "source", "text")
+    with pytest.raises(ValueError, match="power has no closed form"):
+        assert claim.printed.content

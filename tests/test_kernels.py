@@ -36,6 +36,38 @@ def test_the_committed_catalogue_is_what_the_generator_writes() -> None:
     assert ast.dump(ast.parse(committed)) == ast.dump(ast.parse(generate.catalogue_source()))
 
 
+def test_every_inverse_slope_is_proved_to_invert_the_theory() -> None:
+    assert generate.check_inverse_slopes() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("quadratic", generate._s),
+        ("pseudo-huber", generate.atanh(generate._s)),
+        ("cosh", generate.atanh(generate._s)),
+        ("absolute", generate.S.One),
+    ],
+)
+def test_a_wrong_inverse_slope_is_not_proved(
+    name: str, wrong: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(generate.INVERSE_SLOPES, name, wrong)
+    assert generate.check_inverse_slopes() == [name]
+
+
+@pytest.mark.parametrize("name", generate.INVERSE_SLOPES)
+def test_the_inverse_slope_inverts_the_slope(name: str) -> None:
+    k = kernel(name)
+    assert k.inverse_slope is not None
+    s = np.array([1e-9, 0.1, 0.4])
+    z = k.inverse_slope(s)
+    if k.kinks:
+        assert set(z) <= set(k.kinks)
+    else:
+        np.testing.assert_allclose(k.slope(z), s, rtol=1e-14)
+
+
 def test_every_stable_form_is_proved_equal_to_the_theory() -> None:
     assert generate.check_stable_forms() == []
 

@@ -10,6 +10,7 @@ from logitreg.errors import UnknownNameError
 from logitreg.proofs_checks.claim import Entry, Verdict
 from logitreg.proofs_checks.claims import all_claims, find_claim
 from logitreg.proofs_checks.ledger import Ledger, expected_verdicts, select, verify
+from logitreg.proofs_checks.workers import in_processes
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,24 @@ def test_processes_give_the_same_ledger_as_one_alone() -> None:
 
     ids = ["primer.*", "beck.lower-bound"]
     assert without_times(verify(ids, workers=2)) == without_times(verify(ids))
+
+
+def test_claims_that_rest_on_simulations_can_be_left_out_and_are_named() -> None:
+    ids = ["beck.ls-main", "guo.faster", "lead.plateau-explained", "lead.weak-signal-rate"]
+    ledger = verify(ids, controls=False, simulations=False)
+    assert [entry.id for entry in ledger] == ["beck.ls-main", "lead.plateau-explained"]
+    assert ledger.left_out == ("lead.weak-signal-rate", "guo.faster")
+    assert ledger.deviations() == ()
+    assert verify(["primer.ls-example"], controls=False).left_out == ()
+
+
+def test_processes_take_every_claim_once_and_an_error_reaches_the_caller() -> None:
+    ids = [str(i) for i in range(7)]
+    for count in (1, 2, 3):
+        assert dict(in_processes(len, ids, count)) == dict.fromkeys(ids, 1)
+    assert list(in_processes(len, [], 0)) == []
+    with pytest.raises(ValueError, match="invalid literal"):
+        list(in_processes(int, ["1", "2", "x", "4"], 2))
 
 
 def test_patterns_select_claims_in_order() -> None:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from logitreg.errors import UnknownNameError
 from logitreg.proofs_checks import mutants as mutants_module
-from logitreg.proofs_checks.claim import Claim, Variant
+from logitreg.proofs_checks.claim import Claim, Variant, Verdict, judge
 from logitreg.proofs_checks.claims import find_claim
 from logitreg.proofs_checks.cli import main
 from logitreg.proofs_checks.evidence import Outcome
@@ -25,7 +25,11 @@ from logitreg.proofs_checks.mutants import (
 from logitreg.proofs_checks.mutation import formulas, mutate
 from logitreg.proofs_checks.weaker import is_still_true
 from logitreg.theory import alignment
+from logitreg.theory.final_approach import strong_signal
+from logitreg.theory.high_dimension import aspect_ratio
 from logitreg.theory.penalties import CATALOGUE
+from logitreg.theory.signal_noise import mu_f, sigma_n
+from logitreg.theory.symbols import alpha, z
 from logitreg.theory.weights import weight
 from sympy import (
     Abs,
@@ -41,6 +45,7 @@ from sympy import (
     MatrixSymbol,
     Ne,
     Or,
+    Piecewise,
     Sum,
     Symbol,
     cosh,
@@ -142,6 +147,13 @@ def test_equal_formulas_are_proved_equal_and_others_are_not() -> None:
     [
         ("beck.lemma-C1", "conclusion", Le(x, y), Le(x, y + 1), Lt(x, y)),
         ("beck.prop-D1", "condition", x > 0, x > 1, x > -1),
+        (
+            "lead.grokking-rate",
+            "hypothesis",
+            mu_f**2 >= strong_signal(),
+            mu_f**2 > 2 * strong_signal(),
+            mu_f**2 >= strong_signal() / 2,
+        ),
         ("primer.convex", "0.penalty", weight**2, 3 * weight**2 + 1, -(weight**2)),
         (
             "lead.linearity-bound",
@@ -233,6 +245,32 @@ def test_no_mutant_of_these_claims_survives(id: str) -> None:
     (report,) = try_mutants([id])
     assert report.survivors == ()
     assert report.count(Fate.REFUTED, Fate.NOT_SUPPORTED) > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {sigma_n: sigma_n**2},
+        {sigma_n**2: sigma_n**3},
+        {mu_f: mu_f**2},
+        {aspect_ratio: aspect_ratio**2},
+    ],
+)
+def test_exponents_of_every_symbol_of_the_slowest_mode_are_seen(change: dict[Expr, Expr]) -> None:
+    claim = find_claim("lead.weak-signal-rate")
+    rate = claim.printed.content.rate
+    for value, _ in rate.atoms(Piecewise).pop().args:
+        changed = rate.subs(value, value.subs(change))
+        printed = Variant("another exponent", claim.printed.content._replace(rate=changed))
+        rejected = judge(replace(claim, printed=printed, controls=())).verdict is Verdict.REFUTED
+        assert rejected == (changed != rate)
+
+
+def test_the_curvature_is_that_up_to_a_vanishing_share_of_alpha() -> None:
+    claim = find_claim("lead.weak-signal-rate")
+    for wrong in (2 * alpha * z, 2 * alpha * (z + 2), alpha * (z + 1)):
+        printed = Variant("another curvature", claim.printed.content._replace(curvature=wrong))
+        assert judge(replace(claim, printed=printed, controls=())).verdict is Verdict.REFUTED
 
 
 def test_processes_give_the_same_reports_as_one_alone() -> None:

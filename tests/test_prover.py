@@ -252,3 +252,13 @@ def test_variances_are_taken_under_one_weight():
 def test_relations_that_are_none_are_refused():
     with pytest.raises(TypeError, match="expected an equation or an inequality"):
         prove(Gt(z, 0) & Le(z, 1), LINE)
+
+
+def test_a_witness_is_found_that_does_not_lie_among_the_first_points() -> None:
+    """x y < 399 on [0, 20]^2 fails at the corner, which comes late in the order of the points."""
+    x, y = Symbol("x", real=True), Symbol("y", real=True)
+    square = {x: Interval(0, 20), y: Interval(0, 20)}
+    outcome = prove(Gt(399 - x * y, 0), square)
+    assert outcome.witness == "x = 20, y = 20 gives -1"
+    vanishing = x * (x - 1) * (x - 2) * y * (y - 1) * (y - 2)
+    assert prove(Eq(vanishing * (x - y), 0), square).refutes

@@ -11,6 +11,7 @@ import pytest
 from logitreg.proofs_checks.claim import Claim, judge
 from logitreg.proofs_checks.claims import large_noise, separability
 from logitreg.proofs_checks.separation import is_separable
+from logitreg.theory import cover
 from logitreg.theory import separability as theory
 from mpmath import mp
 from scipy.optimize import linprog, minimize
@@ -88,7 +89,7 @@ def test_count_of_separable_labellings_agrees_with_linear_programming(
     X = np.random.default_rng(samples).standard_normal((samples, features))
     signs = product((-1, 1), repeat=samples)
     count = sum(separable(X * np.array(sign)[:, None]) for sign in signs)
-    assert count == theory.separable_labellings(samples, features).doit()
+    assert count == cover.separable_labellings(samples, features).doit()
     assert Rational(count, 2**samples) == theory.separable_fraction(samples, features)
 
 
@@ -99,7 +100,7 @@ def test_fraction_is_a_binomial_probability_and_deviates_less_than_chebyshev() -
             fraction = float(theory.separable_fraction(samples, features))
             assert fraction == pytest.approx(binom.cdf(features - 1, samples - 1, 0.5), rel=1e-12)
             bound = theory.deviation_bound(0, above=above)
-            bound = float(bound.subs({theory.N: samples, theory.excess: Rational(str(delta))}))
+            bound = float(bound.subs({cover.N: samples, theory.excess: Rational(str(delta))}))
             assert (1 - fraction if above else fraction) <= bound
 
 

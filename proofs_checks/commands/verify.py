@@ -25,7 +25,11 @@ _DEVIATION = 1
 @click.option(
     "--claim", "more", multiple=True, metavar="CLAIM", help="A claim, like the arguments."
 )
-@click.option("--quick", is_flag=True, help="Leave out the controls (the false variants).")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Leave out controls and figures and, unless named, claims that rest on simulations.",
+)
 @click.option(
     "--mutants", is_flag=True, help="Test the checks instead: do they notice a changed formula?"
 )
@@ -47,6 +51,9 @@ def command(
     Exit status: 0 if every verdict and grade is the one that this version records and every control
     is rejected, or every mutant that is not proved true is rejected; 1 if not; 2 for bad input.
     """
+    from ..workers import start
+
+    start()
     from ..ledger import select, verify
 
     ids = select(claims + more) if claims + more else None
@@ -57,13 +64,16 @@ def command(
         ledger = verify(
             ids,
             controls=not quick,
+            simulations=ids is not None or not quick,
             workers=os.cpu_count() or 1,
             on_entry=lambda entry: advance(entry.id),
         )
     out.print(_ledger_table(ledger))
     ledger.write(output / "ledger.json")
-    _write_report(ledger, output / "report.html")
+    _write_report(ledger, output / "report.html", figures=not quick)
     out.print(f"\nWrote {output / 'report.html'} and {output / 'ledger.json'}.")
+    if ledger.left_out:
+        out.print(f"Left out, since they rest on simulations: {', '.join(ledger.left_out)}.")
     deviations = ledger.deviations()
     for deviation in deviations:
         err.print(f"DEVIATION {deviation}", style="bold red", markup=False)
@@ -141,8 +151,11 @@ def _controls_line(ledger: Ledger) -> str:
     return f"all {total} controls were rejected" if total else "no controls were tried"
 
 
-def _write_report(ledger: Ledger, path: Path) -> None:
-    from ..gallery import catalogue_figures
+def _write_report(ledger: Ledger, path: Path, *, figures: bool) -> None:
     from ..report import write_report
 
-    write_report(ledger, path, figures=catalogue_figures())
+    if not figures:
+        return write_report(ledger, path, figures=(), left_out=ledger.left_out)
+    from ..gallery import catalogue_figures
+
+    write_report(ledger, path, figures=catalogue_figures(), left_out=ledger.left_out)

@@ -1,0 +1,248 @@
+"""From a data set and a loss to its minimisers, one for every alpha."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+from ..errors import NotConvergedError, SeparableError, UnsupportedPenaltyError
+from .losses import Pointwise, SampleLoss, penalty_name
+from .max_margin import max_margin
+from .newton import ACCEPTED, Minimum, gradient_scale, newton, norms, scaled_start
+from .problem import Problem
+from .proximal import entropy_scale, gap_size, multipliers
+from .rounding import Matrix
+from .separability import margin_rows, separating_direction
+
+__all__ = ["FitResult", "max_margin_result", "minimisers"]
+
+# Without a penalty, logits beyond this are suspicious: the data may be separable.
+_LARGE_LOGIT = 20.0
+_KNOTS = 10
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A minimiser of the training loss.
+
+    Attributes
+    ----------
+    weights : (n_features,) for two classes, (n_classes, n_features) for more.
+    bias : the intercept, a float or (n_classes,); None without one.
+    logits : (n_samples,) signed logits y (x . S + b) for two classes, positive where the sample
+        is classified correctly (for label distributions that of class 1 against class 0);
+        (n_samples, n_classes) for more. A logit at rest on a kink of the penalty is exactly there.
+    loss : the training loss.
+    gradient_norm : Euclidean norm of the gradient of the training loss in weights and bias. Where
+        logits rest on kinks it is made with the subgradients that the solver found there.
+    residual : ||P G|| / (||G|| + ||H z||), with P the projector on the range of the data, G the
+        gradients of the samples and H their curvatures (each times the root of the sample's
+        weight): free of units, about 1e-15 at rounding level. For penalties with kinks G is
+        CE'(z) + alpha f'(v) with subgradients f' at points v next to the logits, and
+        ||CE'' (z - v)||, relative to the same, is added: zero only for a minimiser. For a
+        max-margin separator, how far its optimality conditions are from being met.
+    iterations : Newton steps.
+    rank : the rank of the data, with the column of ones if there is a bias. Where it is less than
+        the number of columns, weights and bias together have the least norm.
+    classes : the sorted labels, 0..K-1 for label distributions; None if they came absorbed.
+    support : for a max-margin separator the indices of the samples that hold it, else None.
+    """
+
+    weights: Any
+    bias: Any
+    logits: Any
+    loss: float
+    gradient_norm: float
+    residual: float
+    iterations: int
+    rank: int
+    classes: NDArray[Any] | None
+    support: NDArray[np.intp] | None = None
+
+
+class Rest(NamedTuple):
+    """Where the logits came to rest on a penalty f with kinks: at v, with subgradients y."""
+
+    f: Pointwise
+    v: Matrix
+    y: Matrix
+
+
+def minimisers(problem: Problem, penalty: Any, alphas: Matrix, max_iter: int) -> list[FitResult]:
+    """The minimisers for one penalty and alphas that are all positive or all zero.
+
+    Raises
+    ------
+    SeparableError : alpha = 0, and the loss has no minimiser.
+    UnsupportedPenaltyError : a penalty with kinks is not convex.
+    NotConvergedError
+    """
+    regularised = bool(np.all(alphas > 0))
+    loss = problem.loss(penalty, alphas if regularised else 0.0)
+    loss = SampleLoss(alphas, loss.entropy, loss.penalty)
+    start = scaled_start(problem.basis, loss, problem.targets, len(alphas))
+    f = loss.penalty.pointwise if loss.penalty is not None else None
+    rest: Rest | None = None
+    if f is not None and f.stiff:
+        _require_convex(f, penalty)
+        found, *pair = multipliers(problem.basis, loss, f, start, max_iter)
+        rest = Rest(f, *pair)
+    elif regularised:
+        found = newton(problem.basis, loss, _refined(problem, loss, start, max_iter), max_iter)
+    else:
+        found = newton(problem.basis, loss, start, max_iter, stop=problem.separated)
+        _require_overlap(problem, found)
+    if not np.all(found.reached):
+        worst = int(np.argmin(found.reached))
+        raise NotConvergedError(
+            f"the solver stopped after {found.steps[worst]} steps (limit {max_iter}) at alpha = "
+            f"{alphas[worst]:g} with relative gradient {found.relative[worst]:.1e}; expected "
+            f"{ACCEPTED:.0e} or less; raise max_iter, or check that the penalty is convex"
+        )
+    return _results(problem, loss, rest, found)
+
+
+def _refined(problem: Problem, loss: SampleLoss, start: Matrix, max_iter: int) -> Matrix:
+    """Starts for many alphas: minimisers for a few, interpolated by a cubic spline in log alpha."""
+    order = np.unique(loss.alpha, return_index=True)[1]
+    if len(order) < 3 * _KNOTS:
+        return start
+    knots = order[np.linspace(0, len(order) - 1, _KNOTS).astype(int)]
+    found = newton(problem.basis, loss.restrict(knots), start[..., knots], max_iter, goal=1e-6)
+    spline = CubicSpline(np.log(loss.alpha[knots]), found.coordinates, axis=2)
+    return np.asarray(spline(np.log(loss.alpha)))
+
+
+def _require_convex(f: Pointwise, penalty: Any) -> None:
+    if not f.convex:
+        raise UnsupportedPenaltyError(
+            f"the penalty {penalty_name(penalty)!r} has kinks or infinite curvature and is not "
+            "convex: no method here finds its minimisers; expected one or the other; smooth its "
+            "kinks (a narrow pseudo-huber approximates |z|)"
+        )
+
+
+def _require_overlap(problem: Problem, found: Minimum) -> None:
+    """Raise SeparableError if the minimum without a penalty is at infinity."""
+    c = found.coordinates[..., 0]
+    logits = problem.logits(c)
+    if np.all(found.reached) and np.max(np.abs(logits)) <= _LARGE_LOGIT:
+        return
+    direction: Matrix | None = c
+    if not problem.separated(logits[..., None]):
+        direction = separating_direction(problem.basis.q, problem.labels, problem.data.outputs)
+    if direction is not None:
+        raise _separable(problem, problem.basis.weights(direction))
+
+
+def _separable(problem: Problem, solution: Matrix) -> SeparableError:
+    margins, sample = margin_rows(problem.matrix, problem.labels, problem.data.outputs)
+    values = margins @ solution.T.ravel()
+    right = np.setdiff1d(sample, sample[values <= 1e-9 * np.max(values)])
+    total = len(problem.matrix)
+    where = f"all {total} samples" if len(right) == total else f"{len(right)} of {total} samples"
+    on_it = "" if len(right) == total else ", the others on itself"
+    return SeparableError(
+        f"alpha is 0 and a hyperplane separates the classes, with {where} on their side{on_it}: "
+        "the loss decreases along it for ever and has no finite minimiser; expected overlapping "
+        "classes; choose alpha > 0, or on_separable='max-margin' where the separation is strict",
+        solution[:, 0] if problem.data.outputs == 1 else np.ascontiguousarray(solution.T),
+    )
+
+
+def max_margin_result(problem: Problem) -> FitResult:
+    """The hard-margin separator, as a FitResult.
+
+    Raises
+    ------
+    NotConvergedError
+    """
+    data = problem.data
+    best = max_margin(problem.matrix, problem.labels, data.outputs, data.bias)
+    loss = problem.loss("quadratic", 0.0)
+    logits = problem.matrix @ best.solution
+    return _result(
+        problem,
+        solution=best.solution,
+        logits=data.matrix @ best.solution,
+        loss=float(problem.share @ loss.value(logits)),
+        gradient_norm=float(
+            np.linalg.norm(problem.matrix.T @ (problem.share[:, None] * loss.gradient(logits)))
+        ),
+        residual=best.residual,
+        iterations=0,
+        support=np.flatnonzero(problem.kept)[best.support],
+    )
+
+
+def _results(
+    problem: Problem, loss: SampleLoss, rest: Rest | None, found: Minimum
+) -> list[FitResult]:
+    basis, shape = problem.basis, found.coordinates.shape[1:]
+    flat = basis.weights(found.coordinates.reshape(basis.rank, shape[0] * shape[1]))
+    solutions = flat.reshape(-1, *shape)
+    every = np.asarray(problem.data.matrix @ flat).reshape(-1, *shape)
+    logits = every[problem.kept]
+    if rest is None:
+        values, gradients = loss.value(logits), loss.gradient(logits)
+        scale, distance = gradient_scale(basis, loss, logits), np.zeros(len(loss.alpha))
+    else:
+        f, v, y = rest
+        values = (1 - loss.alpha) * loss.entropy.value(logits)
+        values = values + loss.alpha * np.sum(f.value(v), axis=1)
+        gradients = (1 - loss.alpha) * loss.entropy.gradient(logits) + loss.alpha * y
+        scale = entropy_scale(basis, loss, logits, y)
+        distance = gap_size(basis, loss, logits, v, y)
+        every[problem.kept] = np.where(np.isin(v, f.kinks), v, logits)
+    share = problem.share
+    slopes = problem.matrix.T @ (share[:, None] * gradients.reshape(len(share), -1))
+    sizes = np.linalg.norm(slopes.reshape(-1, len(loss.alpha)), axis=0)
+    pull = norms(basis.collect(basis.weighted(gradients)))
+    residuals = distance + pull / np.where(scale > 0, scale, 1)
+    return [
+        _result(
+            problem,
+            solution=solutions[..., i],
+            logits=every[..., i],
+            loss=float(share @ values[:, i]),
+            gradient_norm=float(sizes[i]),
+            residual=float(residuals[i]),
+            iterations=int(found.steps[i]),
+        )
+        for i in range(len(loss.alpha))
+    ]
+
+
+def _result(
+    problem: Problem,
+    *,
+    solution: Matrix,
+    logits: Matrix,
+    loss: float,
+    gradient_norm: float,
+    residual: float,
+    iterations: int,
+    support: NDArray[np.intp] | None = None,
+) -> FitResult:
+    data, home = problem.data, problem.home
+    slopes = solution[:-1] if data.bias else solution
+    binary = data.outputs == 1
+    intercept: Any = None
+    if data.bias:
+        intercept = float(solution[-1, 0]) if binary else home(solution[-1])
+    return FitResult(
+        weights=home(slopes[:, 0] if binary else np.ascontiguousarray(slopes.T)),
+        bias=intercept,
+        logits=home(logits[:, 0] if binary else logits),
+        loss=loss,
+        gradient_norm=gradient_norm,
+        residual=residual,
+        iterations=iterations,
+        rank=problem.basis.rank,
+        classes=data.classes,
+        support=support,
+    )

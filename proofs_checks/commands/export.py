@@ -1,0 +1,86 @@
+"""``logitreg export``: formulas as source text in another language."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...errors import ExpressionError, UnknownNameError
+from ..terminal import out
+
+if TYPE_CHECKING:
+    from ..exports.program import Export
+
+__all__ = ["command"]
+
+
+# An expression may begin with a minus sign, which is no option.
+@click.command("export", context_settings={"ignore_unknown_options": True})
+@click.argument("formulas", nargs=-1, metavar="[FORMULA]...")
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(["numpy", "torch", "jax", "c", "js", "latex"]),
+    default="numpy",
+    show_default=True,
+    help="The language.",
+)
+@click.option("--list", "listed", is_flag=True, help="List what there is, as without a FORMULA.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write into this file."
+)
+def command(formulas: tuple[str, ...], target: str, listed: bool, output: Path | None) -> None:
+    """Write each FORMULA as a self-contained function: its name, a pattern, or a penalty f(z).
+
+    \b
+    logitreg export lead.target-quadratic --to torch
+    logitreg export 'loss.*' --to js --output losses.js
+    logitreg export "z^2 + abs(z)/3" --to c
+    """
+    from ..exports.source import source
+
+    if listed or not formulas:
+        return _list(formulas or ("*",))
+    found = {export.id: export for name in formulas for export in _exports(name)}
+    text = source(list(found.values()), target)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8")
+    out.print(f"Wrote {output}.")
+
+
+def _exports(name: str) -> tuple[Export, ...]:
+    """The exports of a name or a pattern, else of a penalty's name or expression."""
+    from ...theory.penalties import penalty
+    from ..exports.catalogue import export, export_ids
+    from ..exports.custom import exports_of_penalty
+
+    if matching := [id for id in export_ids() if fnmatch(id, name)]:
+        return tuple(export(id) for id in matching)
+    try:
+        own = penalty(name)
+    except ExpressionError as error:
+        try:
+            return (export(name),)
+        except UnknownNameError as unknown:
+            raise UnknownNameError(f"{unknown} As a penalty f(z): {error}") from None
+    return exports_of_penalty(own)
+
+
+def _list(patterns: tuple[str, ...]) -> None:
+    from ..exports.catalogue import export, export_ids
+    from ..exports.source import call, evidence
+
+    for id in export_ids():
+        if not any(fnmatch(id, pattern) for pattern in patterns):
+            continue
+        found = export(id)
+        out.print(id, style="bold")
+        for part in found.parts:
+            out.print(f"    {call(part.routine)}", markup=False)
+        domain = ", ".join(argument.interval for argument in found.arguments)
+        out.print(f"    {domain}\n    {evidence(found)}", markup=False)

@@ -1,0 +1,1 @@
+"""Formulas as source text in NumPy, PyTorch, JAX, C99, JavaScript and LaTeX."""

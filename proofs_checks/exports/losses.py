@@ -1,0 +1,134 @@
+"""The per-sample loss of a penalty, its slope and its curvature as programs.
+
+t = exp(-|z|) <= 1 does not overflow, and the cross-entropy log(1 + exp(-z)) is
+max(-z, 0) + log(1 + t), in which nothing cancels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from sympy import (
+    Abs,
+    Add,
+    DiracDelta,
+    Expr,
+    Mul,
+    Piecewise,
+    Pow,
+    S,
+    Symbol,
+    cosh,
+    coth,
+    exp,
+    sech,
+    sign,
+    sinh,
+    sqrt,
+    tanh,
+)
+from sympy.codegen.cfunctions import expm1, hypot, log1p
+
+from ...numerics.generate import derivatives, in_logarithms
+from ...theory.losses import cross_entropy, per_sample_loss
+from ...theory.penalties import CATALOGUE, Penalty
+from ...theory.symbols import alpha, z
+from .program import Let, Part, Routine
+from .stable import stable
+
+__all__ = ["loss_parts", "magnitude"]
+
+_x = Symbol("x", nonnegative=True)
+_t = Symbol("t", positive=True)
+_hinge = Symbol("hinge", nonnegative=True)
+_cross = Symbol("cross_entropy", real=True)
+_penalty = Symbol("penalty", real=True)
+
+_CROSS_ENTROPY = (
+    (Let(_hinge, (_x - z) / 2), Let(_cross, _hinge + log1p(_t))),
+    (Let(_hinge, (_x + z) / 2), Let(_cross, -exp(-_hinge) / (1 + _t))),
+    (Let(_cross, _t / (1 + _t) ** 2),),
+)
+"""log(1 + exp(-z)) and its two derivatives, in x = |z|."""
+
+_SUFFIXES = ("", "_slope", "_curvature")
+_UNIT = "the sum of the magnitudes of its terms"
+
+
+def loss_parts(penalty: Penalty, stem: str, ulps: tuple[int, int, int]) -> tuple[Part, ...]:
+    """The loss (1 - alpha) log(1 + exp(-z)) + alpha f(z), its slope and its curvature.
+
+    The parameters of a catalogue penalty are arguments. The errors are in units of the sum of the
+    magnitudes of all terms, since a slope vanishes at the target.
+    """
+    free = replace(
+        penalty, values=MappingProxyType({p.symbol.name: p.symbol for p in penalty.parameters})
+    )
+    known = next((p for p in CATALOGUE.values() if p.expression == penalty.expression), free)
+    forms = derivatives(free if penalty.parameters else known)
+    arguments = (z, alpha, *(p.symbol for p in penalty.parameters))
+    exact = per_sample_loss(free)
+    cross_entropies = (cross_entropy(), -cross_entropy().diff(z), cross_entropy().diff(z, 2))
+    parts = []
+    for n, (suffix, form, ulp) in enumerate(zip(_SUFFIXES, forms, ulps, strict=True)):
+        body = (
+            Let(_x, Abs(z)),
+            Let(_t, exp(-_x)),
+            *_CROSS_ENTROPY[n],
+            Let(_penalty, _in_exponentials(_portable(form))),
+        )
+        result = (1 - alpha) * _cross + alpha * _penalty
+        routine = Routine(f"{stem}_loss{suffix}", arguments, body, result)
+        scale = (1 - alpha) * cross_entropies[n] + alpha * magnitude(in_logarithms(form))
+        parts.append(Part(routine, exact, ulp, scale, _UNIT))
+        exact = exact.diff(z).replace(DiracDelta, lambda *_: S.Zero)
+    return tuple(parts)
+
+
+def _in_exponentials(form: Expr) -> Expr:
+    """The form in x = |z| and t = exp(-x)."""
+    form = form.replace(Abs, lambda u: _x if u == z else Abs(u))
+    return form.replace(
+        lambda e: isinstance(e, exp) and (e.args[0] / _x).is_Integer,
+        lambda e: _t ** -(e.args[0] / _x),
+    )
+
+
+def magnitude(form: Expr) -> Expr:
+    """The form with every term of a sum, in every factor, replaced by its absolute value.
+
+    >>> magnitude(z * (1 - z))
+    (Abs(z) + 1)*Abs(z)
+    """
+    if isinstance(form, (Add, Mul)):
+        return form.func(*map(magnitude, form.args))
+    if isinstance(form, Pow) and form.exp.is_Integer:
+        return magnitude(form.base) ** form.exp if form.exp > 0 else Abs(form)
+    if isinstance(form, Piecewise):
+        return Piecewise(*((magnitude(value), test) for value, test in form.args))
+    return Abs(form)
+
+
+def _portable(form: Expr) -> Expr:
+    """Without functions that some libraries lack, or compute with large errors."""
+
+    def of_sinh(u: Expr) -> Expr:
+        grown = expm1(Abs(u))
+        return sign(u) * (grown + grown / (1 + grown)) / 2
+
+    def of_tanh(u: Expr) -> Expr:
+        shrunk = expm1(-2 * Abs(u))
+        return -sign(u) * shrunk / (2 + shrunk)
+
+    rewrites = {
+        hypot: lambda u, v: sqrt(u**2 + v**2),
+        coth: lambda u: 1 / tanh(u),
+        sech: lambda u: 1 / cosh(u),
+        cosh: lambda u: (exp(u) + exp(-u)) / 2,
+        sinh: of_sinh,
+        tanh: of_tanh,
+    }
+    for function, rewrite in rewrites.items():
+        form = form.replace(function, rewrite)
+    return stable(form)

@@ -1,0 +1,93 @@
+"""Functions that no target language has: a shifted r-Lambert function and erfc to the far tail."""
+
+from __future__ import annotations
+
+from sympy import Expr, Function, Piecewise, Rational, Symbol, exp, pi
+from sympy.codegen.cfunctions import expm1, log1p
+
+from .program import Let, Repeat, Routine, split
+
+__all__ = ["HELPERS", "erfc", "r_lambert", "shifted_lambert"]
+
+_STEPS = 9
+_NODES = 14
+_OUTERMOST = 2 * pi
+"""1/h times pi: where the contour has passed the pole, and its residue is left out."""
+_UNDERFLOW = 40
+
+shifted_lambert = Function("shifted_lambert", real=True)
+"""(s, r, y) -> the g >= 0 with (g + s)(exp(g) + r) = s (1 + r) + y."""
+
+erfc = Function("complementary_error", real=True)
+
+
+def r_lambert(r: Expr, y: Expr) -> Expr:
+    """The w >= 0 with w (exp(w) + r) = y."""
+    return shifted_lambert(Rational(0), r, y)
+
+
+def _lambert_routine() -> Routine:
+    """Halley's steps on g (E + 1 + r) + s E = y, E = exp(g) - 1, which cancels nowhere.
+
+    The start lies below the root where exp(g) dominates, since W(y) < log y, and is near
+    y/(1 + r + s) where r does.
+    """
+    s, r, y, g, grown, slope, step, leading = (
+        Symbol(name, real=True)
+        for name in ("s", "r", "y", "g", "grown", "slope", "step", "leading")
+    )
+    linear = Symbol("linear", real=True)
+    start = leading - log1p(leading)
+    return Routine(
+        "shifted_lambert",
+        (s, r, y),
+        (
+            Let(leading, log1p(y)),
+            Let(linear, y / (1 + r + s)),
+            Let(g, start),
+            Let(g, Piecewise((linear, linear < g), (g, True))),
+            Repeat(
+                _STEPS,
+                (
+                    Let(grown, expm1(g)),
+                    Let(slope, (grown + 1) * (g + s + 1) + r),
+                    Let(step, (g * (grown + 1 + r) + s * grown - y) / slope),
+                    Let(g, g - step / (1 - step * (grown + 1) / slope * (g + s + 2) / 2)),
+                ),
+            ),
+        ),
+        g,
+        "The g >= 0 with (g + s)(exp(g) + r) = s (1 + r) + y, for s, r, y >= 0, by Halley's steps.",
+    )
+
+
+def _erfc_routine() -> Routine:
+    """The midpoint rule with step h = 1/2 on erfc(x) = (2 x exp(-x^2)/pi) int exp(-t^2)/(t^2 + x^2)
+
+    over t > 0, with the residue of its pole; the error is below exp(-pi^2/h^2) = 7e-18, and all
+    terms are positive. x is split, since x^2 loses digits that exp(-x^2) needs.
+    """
+    x, high, low, square, total, tail, pole = (
+        Symbol(name, real=True)
+        for name in ("x", "x_high", "x_low", "square", "total", "tail", "pole")
+    )
+    squares = [(Rational(2 * n + 1, 4)) ** 2 for n in range(_NODES)]
+    first, *others = [exp(-node).evalf(20) / (square + node) for node in squares]
+    return Routine(
+        "complementary_error",
+        (x,),
+        (
+            Let(x, Piecewise((x, x < _UNDERFLOW), (_UNDERFLOW, True))),
+            *split(x, high, low),
+            Let(square, x**2),
+            Let(total, first),
+            *(Let(total, total + term) for term in others),
+            Let(tail, exp(-(high**2)) * exp(-low * (x + high)) * x / pi * total),
+            Let(pole, Piecewise((2 / (1 + exp(4 * pi * x)), x < _OUTERMOST), (0, True))),
+        ),
+        tail + pole,
+        "erfc(x) for x >= 0: the midpoint rule on its integral, with the residue of the pole.",
+    )
+
+
+HELPERS = {routine.name: routine for routine in (_lambert_routine(), _erfc_routine())}
