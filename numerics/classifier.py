@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 
 from ..errors import DataError, MissingDependencyError
 from .alignment import AlignmentCertificate, alignment
@@ -32,13 +33,13 @@ class LogitRegularizedClassifier(ClassifierMixin, BaseEstimator):  # type: ignor
     """Linear classifier that minimises (1 - alpha) cross-entropy + alpha f over the logits.
 
     With alpha > 0 the minimiser is finite for separable data too, and no penalty on the weights is
-    needed; scaling or mixing the features does not change the predictions.
+    needed; scaling or mixing linearly independent features does not change the predictions.
 
     Parameters
     ----------
     penalty : name, expression or Penalty, as in :func:`logitreg.fit`. By default label smoothing:
         its form for K classes agrees with that for two, and the posterior that belongs to given
-        logits is known for every K, (softmax - alpha/K)/(1 - alpha).
+        logits, (softmax - alpha/K)/(1 - alpha), sums to one whatever their common level.
     alpha : strength in [0, 1); 0 is logistic regression without a penalty.
     fit_intercept : whether the logits have an intercept, on which the penalty acts too.
     max_iter : limit on Newton steps.
@@ -99,12 +100,12 @@ class LogitRegularizedClassifier(ClassifierMixin, BaseEstimator):  # type: ignor
         UnsupportedPenaltyError : see :func:`logitreg.numerics.probabilities.require_sign`.
         SeparableError, NotConvergedError, AlphaError, ShapeError, NonFiniteError
         """
-        X, y = validate_data(self, X, y, dtype=_FLOATS, multi_output=True)
-        classes, labels = _classes_and_labels(y)
+        features, given = validate_data(self, X, y, dtype=_FLOATS, multi_output=True)
+        classes, labels = _classes_and_labels(given)
         if len(classes) == 2:
             require_sign(self.penalty, check_alpha(self.alpha, zero=True))
         result = fit(
-            X,
+            features,
             labels,
             penalty=self.penalty,
             alpha=self.alpha,
@@ -125,8 +126,8 @@ class LogitRegularizedClassifier(ClassifierMixin, BaseEstimator):  # type: ignor
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """The logits: (n_samples,) of the second class for two, else (n_samples, n_classes)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=_FLOATS, reset=False)
-        logits = X @ self.coef_.T + self.intercept_
+        features = validate_data(self, X, dtype=_FLOATS, reset=False)
+        logits = features @ self.coef_.T + self.intercept_
         return np.asarray(logits[:, 0] if len(self.classes_) == 2 else logits)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -138,11 +139,11 @@ class LogitRegularizedClassifier(ClassifierMixin, BaseEstimator):  # type: ignor
         """(n_samples, n_classes) the probabilities for which these logits would be the best ones.
 
         The penalty pulls the logits back, so that their softmax is too timid; here that is undone,
-        see :func:`logitreg.numerics.probabilities.posterior`. Where the probabilities of the
-        classes have logits that are linear in X, the estimate is consistent. Logits at the target
-        or beyond it mean certainty: probabilities of exactly 0 and 1 are common where the classes
-        are far apart. For a max-margin separator, in whose direction the logits of
-        gradient descent grow for ever, they are 0 and 1 everywhere.
+        see :func:`logitreg.numerics.probabilities.posterior`. They are consistent if the best
+        logits of the true probabilities are linear in X. A logit at the target or beyond it means
+        certainty: where the classes are far apart, probabilities of exactly 0 and 1 are common, and
+        a log loss that is infinite. They are 0 and 1 everywhere for a max-margin separator, along
+        which the logits of gradient descent grow for ever.
         """
         logits = self.decision_function(X)
         if self.support_ is not None:
@@ -158,7 +159,8 @@ class LogitRegularizedClassifier(ClassifierMixin, BaseEstimator):  # type: ignor
             return float(super().score(X, y, sample_weight))
         columns = _largest(self.decision_function(X))
         shares = np.take_along_axis(np.asarray(y), columns[:, None], axis=1)
-        return float(np.average(shares[:, 0], weights=sample_weight))
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        return float(np.average(shares[:, 0], weights=weights))
 
     def fisher_alignment(self, X: ArrayLike, y: ArrayLike) -> AlignmentCertificate:
         """Certify the angle between the weights and Fisher's discriminant of labelled data.
@@ -185,6 +187,8 @@ def _largest(logits: NDArray[Any]) -> NDArray[np.intp]:
 
 def _classes_and_labels(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The classes, and labels as :func:`logitreg.fit` takes them."""
+    if issparse(y):
+        raise DataError("y is sparse; expected a dense array; use y.toarray()")
     if y.ndim == 2 and y.shape[1] > 1:
         return np.arange(y.shape[1]), y
     labels = column_or_1d(y, warn=True)

@@ -19,7 +19,7 @@ from .separable_limit import largest_margin, separability_threshold
 
 __all__ = ["Asymptotics", "asymptotics"]
 
-_BLOCK = 512
+_BLOCK = 128
 _FRESH_ORDER = 256
 _GOAL = 1e-12
 # A start for logits without a finite target.

@@ -8,6 +8,7 @@ expected loss p_k = softmax_k(z) + (df/dz_k) alpha/(1 - alpha), see
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 
 from ..errors import ShapeError, UnsupportedPenaltyError
 from .kernels import Kernel, kernel
+from .loss_terms import LOGISTIC, Logits, penalised, penalty_term
 from .losses import check_alpha
 
 __all__ = ["posterior", "require_sign"]
@@ -28,8 +30,8 @@ def posterior(logits: Any, *, penalty: Any = "quadratic", alpha: float = 0.1) ->
 
     Parameters
     ----------
-    logits : (n_samples,) of class +1 against class -1; or (n_samples, n_classes). Arrays of any
-        array-API library.
+    logits : finite, (n_samples,) of class +1 against class -1, or (n_samples, n_classes). Arrays of
+        any array-API library.
     penalty : name, expression or Penalty, as in :func:`logitreg.fit`.
     alpha : strength in [0, 1); at 0 the result is the softmax.
 
@@ -66,6 +68,7 @@ def posterior(logits: Any, *, penalty: Any = "quadratic", alpha: float = 0.1) ->
             f"logits have shape {tuple(z.shape)}; expected (n_samples,) for two classes, or "
             "(n_samples, n_classes)"
         )
+    z = _bounded(xp, z)
     f = kernel(penalty)
     if z.ndim == 2:
         return _of_classes(xp, f, strength, z)
@@ -100,17 +103,13 @@ def require_sign(penalty: Any, alpha: float) -> None:
 
 
 def _of_sign(xp: Any, f: Kernel, alpha: float, z: Any) -> Any:
-    decay = xp.exp(-xp.abs(z))
-    large = 1 / (1 + decay)
-    small = decay * large
     if alpha == 0:
-        return xp.where(z > 0, large, small)
-    ceiling = float(xp.finfo(z.dtype).max) / 4
+        return -LOGISTIC.slope(-z)
+    ceiling = _ceiling(xp, z)
 
     def pull(z: Any) -> Any:
         """-l'(z), 0 beyond the target."""
-        towards = (1 - alpha) * xp.where(z > 0, small, large)
-        return xp.clip(towards - alpha * _slope(xp, f, z), 0.0, ceiling)
+        return xp.clip(-penalised(alpha, LOGISTIC.slope(z), _slope(xp, f, z)), 0.0, ceiling)
 
     here, there = pull(z), pull(-z)
     total = here + there
@@ -120,27 +119,33 @@ def _of_sign(xp: Any, f: Kernel, alpha: float, z: Any) -> Any:
 
 
 def _of_classes(xp: Any, f: Kernel, alpha: float, z: Any) -> Any:
-    shifted = z - xp.max(z, axis=-1, keepdims=True)
-    log_p = shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
-    p = xp.exp(log_p)
+    at = Logits(z, axis=-1)
     if alpha == 0:
-        return p
-    if f.name == "label-smoothing":
-        gradient = p - 1 / z.shape[-1]
-    elif f.name == "entropy":
-        gradient = p * (log_p - xp.sum(p * log_p, axis=-1, keepdims=True))
-    else:
-        gradient = _slope(xp, f, z)
-    return _nearest_distribution(xp, p + xp.clip(alpha / (1 - alpha) * gradient, -_FAR, _FAR))
+        return at.p
+    gradient = penalty_term(replace(f, slope=lambda z: _slope(xp, f, z))).gradient(at)
+    ratio = alpha / (1 - alpha)
+    far = min(_FAR / ratio, _ceiling(xp, z))
+    return _nearest_distribution(xp, at.p + ratio * xp.clip(gradient, -far, far))
 
 
 def _slope(xp: Any, f: Kernel, z: Any) -> Any:
-    """f', infinite where f is. Logits are rounded: next to a kink they count as on it."""
+    """f', huge where f is infinite. Logits are rounded: next to a kink they count as on it."""
     near = math.sqrt(float(xp.finfo(z.dtype).eps))
     for kink in f.kinks:
         z = xp.where(xp.abs(z - kink) <= near * max(1.0, abs(kink)), xp.full_like(z, kink), z)
     endless = xp.full_like(z, math.inf)
-    return xp.where(xp.isinf(f.value(z)), xp.where(z > 0, endless, -endless), f.slope(z))
+    outside = xp.isinf(f.value(z))
+    return _bounded(xp, xp.where(outside, xp.where(z > 0, endless, -endless), f.slope(z)))
+
+
+def _bounded(xp: Any, numbers: Any) -> Any:
+    """The numbers, cut to where a sum of two does not overflow."""
+    ceiling = _ceiling(xp, numbers)
+    return xp.clip(numbers, -ceiling, ceiling)
+
+
+def _ceiling(xp: Any, numbers: Any) -> float:
+    return float(xp.finfo(numbers.dtype).max) / 4
 
 
 def _nearest_distribution(xp: Any, v: Any) -> Any:

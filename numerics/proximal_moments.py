@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import device
 
-from .kernels import Kernel
+from .kernels import ArrayFunction, Kernel
+from .loss_terms import LOGISTIC, penalised
 from .targets import target
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
 # Beyond nine deviations lies 2e-19 of the Gaussian.
 _TAIL = 9.0
 _PROXIMAL_STEPS = 100
+_LARGE_CURVATURE = 1e6
 # Distances from an end down to 1e-33: enough for an inverse square root there.
 _DOUBLE_EXPONENTIAL_END = 3.9
 
@@ -48,6 +50,7 @@ class CellLosses:
     value, slope, curvature : l, l' and l''.
     minimiser : (cells, 1), infinite for alpha = 0.
     breaks : ascending; beyond a wall of f the slope is infinite.
+    bounded : whether the curvature is finite beside each break.
     """
 
     value: Callable[[Any], Any]
@@ -55,6 +58,7 @@ class CellLosses:
     curvature: Callable[[Any], Any]
     minimiser: Any
     breaks: tuple[Break, ...]
+    bounded: bool
 
 
 @dataclass(frozen=True)
@@ -96,19 +100,17 @@ def cell_losses(xp: Any, f: Kernel, points: Sequence[float], alpha: Any) -> Cell
     [(0.0, -0.75, 0.25)]
     """
 
-    def penalised(term: Any, penalty: Any) -> Any:
-        return xp.where(alpha > 0, (1 - alpha) * term + alpha * penalty, term)
+    def of(term: ArrayFunction, penalty: ArrayFunction) -> ArrayFunction:
+        def mixed(z: Any) -> Any:
+            entropy = term(z)
+            # Where alpha is zero, f may be infinite.
+            return xp.where(alpha > 0, penalised(alpha, entropy, penalty(z)), entropy)
 
-    def value(z: Any) -> Any:
-        return penalised(xp.log1p(xp.exp(-xp.abs(z))) + xp.maximum(-z, 0 * z), f.value(z))
+        return mixed
 
-    def slope(z: Any) -> Any:
-        decay = xp.exp(-xp.abs(z))
-        return penalised(-xp.where(z > 0, decay, 1.0) / (1 + decay), f.slope(z))
-
-    def curvature(z: Any) -> Any:
-        decay = xp.exp(-xp.abs(z))
-        return penalised(decay / (1 + decay) ** 2, f.curvature(z))
+    value = of(LOGISTIC.value, f.value)
+    slope = of(LOGISTIC.slope, f.slope)
+    curvature = of(LOGISTIC.curvature, f.curvature)
 
     def one_sided(point: float, towards: float) -> Any:
         beside = float(np.nextafter(point, towards))
@@ -123,7 +125,9 @@ def cell_losses(xp: Any, f: Kernel, points: Sequence[float], alpha: Any) -> Cell
     penalised_cells = alpha > 0
     goal = target(f, xp.where(penalised_cells, alpha, 0.5))
     minimiser = xp.where(penalised_cells, goal, math.inf)
-    return CellLosses(value, slope, curvature, minimiser, breaks)
+    beside = np.nextafter(points, math.inf)
+    bounded = bool(np.all(np.abs(f.curvature(beside)) < _LARGE_CURVATURE)) if points else True
+    return CellLosses(value, slope, curvature, minimiser, breaks, bounded)
 
 
 def break_points(f: Kernel) -> tuple[float, ...]:
@@ -160,15 +164,25 @@ def break_points(f: Kernel) -> tuple[float, ...]:
     return tuple(sorted({*f.kinks, *jumps, *([0.0] if rough else [])}))
 
 
+def _from_both_ends(place: Any, weights: Any) -> tuple[Any, Any]:
+    """Of positions in [0, 1]: their distances from the nearer end, and their weights."""
+    half = len(place) // 2
+    return np.concatenate([place[:half], place[:half][::-1]]), weights
+
+
 @lru_cache(maxsize=32)
 def _trapezoidal(order: int) -> tuple[Any, Any]:
-    """Positions in [0, 1] and weights."""
-    return np.linspace(0, 1, order), np.full(order, 1 / (order - 1))
+    return _from_both_ends(np.linspace(0, 1, order), np.full(order, 1 / (order - 1)))
+
+
+@lru_cache(maxsize=32)
+def _legendre(order: int) -> tuple[Any, Any]:
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    return _from_both_ends((1 + nodes) / 2, weights / 2)
 
 
 @lru_cache(maxsize=32)
 def _double_exponential(order: int) -> tuple[Any, Any]:
-    """Distances from the nearer end of [0, 1] and weights; the first half counts from 0."""
     h = 2 * _DOUBLE_EXPONENTIAL_END / order
     t = h * (0.5 + np.arange(order // 2))[::-1]
     distance = 1 / (1 + np.exp(math.pi * np.sinh(t)))
@@ -188,7 +202,8 @@ def moments(
     """The moments of prox(Z) - Z in each cell, prox of envelope times the loss.
 
     The trapezoidal rule, whose error for an analytic integrand is exponentially small; where l has
-    breaks, double-exponential quadrature between the values of Z that are drawn to them.
+    breaks, Gauss-Legendre quadrature between the values of Z that are drawn to them, or
+    double-exponential quadrature if l'' is infinite there.
 
     Parameters
     ----------
@@ -241,7 +256,7 @@ def _nodes(
     ends.append(xp.full_like(m, _TAIL))
     parts = []
     for (begin, finish), (lowest, highest) in zip(pairwise(ends), limits, strict=True):
-        normal, weights = _rule(xp, begin, finish, order, smooth=not loss.breaks)
+        normal, weights = _rule(xp, loss, begin, finish, order)
         bounds = (xp.full_like(normal, lowest), xp.full_like(normal, highest))
         parts.append((normal, weights, *bounds))
     normal, weights, low, high = (xp.concat(part, axis=-1) for part in zip(*parts, strict=True))
@@ -261,7 +276,12 @@ def _proximal(
     other = xp.where(xp.isfinite(loss.minimiser), loss.minimiser, unpenalised)
     low = xp.clip(xp.minimum(z, other), low, high)
     high = xp.clip(xp.maximum(z, other), low, high)
-    p = (low + high) / 2 if start is None else xp.clip(start, low, high)
+    if start is None:
+        # As if the loss were the parabola at its minimiser.
+        pull = gamma * loss.curvature(loss.minimiser)
+        parabola = (z + pull * loss.minimiser) / (1 + pull)
+        start = xp.where(xp.isfinite(parabola), parabola, (low + high) / 2)
+    p = xp.clip(start, low, high)
     for _ in range(_PROXIMAL_STEPS):
         value = p - z + gamma * loss.slope(p)
         low, high = xp.where(value < 0, p, low), xp.where(value > 0, p, high)
@@ -278,14 +298,16 @@ def _proximal(
     return p
 
 
-def _rule(xp: Any, begin: Any, finish: Any, order: int, *, smooth: bool) -> tuple[Any, Any]:
+def _rule(xp: Any, loss: CellLosses, begin: Any, finish: Any, order: int) -> tuple[Any, Any]:
     """Nodes and weights between two ends for each cell; none if they are in the wrong order."""
     width = xp.maximum(finish - begin, xp.zeros_like(begin))
-    rule = _trapezoidal(order) if smooth else _double_exponential(order)
+    if not loss.breaks:
+        rule = _trapezoidal(order)
+    else:
+        rule = _legendre(order // 2) if loss.bounded else _double_exponential(order)
     place, weights = (xp.asarray(v, dtype=begin.dtype, device=device(begin))[None, :] for v in rule)
-    if smooth:
-        return begin + width * place, width * weights
-    half = order // 2
+    half = place.shape[1] // 2
+    # The second half counts from the far end, close to which it may be.
     nodes = (begin + width * place[:, :half], begin + width - width * place[:, half:])
     return xp.concat(nodes, axis=-1), width * weights
 
@@ -308,6 +330,6 @@ def mean_loss(xp: Any, loss: CellLosses, mean: Any, spread: Any, order: int) -> 
     cuts = [xp.full_like(m, -_TAIL), *inner, xp.full_like(m, _TAIL)]
     total = xp.zeros_like(mean)
     for begin, finish in pairwise(cuts):
-        normal, weights = _rule(xp, begin, finish, order, smooth=not loss.breaks)
+        normal, weights = _rule(xp, loss, begin, finish, order)
         total = total + xp.sum(weights * _density(xp, normal) * loss.value(m + s * normal), axis=-1)
     return total

@@ -24,6 +24,8 @@ _POLISH = 6
 _INNER = 40
 _HALVINGS = 12
 _EXACT = 1e-13
+# Bounds on log gamma.
+_LOWEST, _HIGHEST = -60.0, 30.0
 # Weights that shrink so far go to zero: a kink of the loss holds every logit.
 _VANISHED = 1e-8
 
@@ -141,14 +143,22 @@ def _maximised(problem: _Problem, state: _State) -> _State:
     """The envelope at which E (p - Z)^2 = lambda q^2: the left side increases with it."""
     xp = problem.xp
     level = xp.log(problem.cells.aspect_ratio * state.noise**2)
+    logarithm = xp.log(state.envelope)
+    low, high = xp.full_like(level, _LOWEST), xp.full_like(level, _HIGHEST)
     for _ in range(_INNER):
         lack = level - xp.log(state.moments.square)
+        low, high = xp.where(lack > 0, logarithm, low), xp.where(lack < 0, logarithm, high)
         steepness = 2 * _steepness(xp, state.moments) / state.moments.square
         change = xp.clip(lack / steepness, -3.0, 3.0)
+        # A step of more than half the bracket may end in a cycle of two.
+        within = (2 * xp.abs(change) <= high - low) | (lack == 0)
+        moved = xp.where(within, logarithm + change, (low + high) / 2)
+        size, logarithm = xp.abs(moved - logarithm), moved
+        state = problem.state(
+            state.signal_weight, state.noise, xp.exp(logarithm), state.moments.proximal
+        )
         # Where weight decay alone bounds the weights there is no root, and gamma has to stop.
-        envelope = xp.clip(state.envelope * xp.exp(change), 1e-25, 1e13)
-        state = problem.state(state.signal_weight, state.noise, envelope, state.moments.proximal)
-        if bool(xp.all((xp.abs(change) < 1e-5) | (envelope >= 1e13))):
+        if bool(xp.all((size < 1e-5) | (logarithm > _HIGHEST - 0.1))):
             break
     return state
 

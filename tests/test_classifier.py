@@ -21,6 +21,7 @@ from logitreg.errors import (
 from logitreg.numerics.calibration import calibration_error
 from logitreg.numerics.classifier import LogitRegularizedClassifier
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -37,11 +38,20 @@ Array = NDArray[Any]
     [
         LogitRegularizedClassifier(),
         LogitRegularizedClassifier("quadratic", fit_intercept=False),
-        LogitRegularizedClassifier("absolute"),
     ]
 )
 def test_the_contract_of_scikit_learn(estimator: Any, check: Any) -> None:
     check(estimator)
+
+
+def test_logits_at_rest_on_a_kink_have_the_same_probabilities_however_rounded() -> None:
+    X, y = overlapping(3, 60)
+    model = LogitRegularizedClassifier("absolute", 0.3).fit(X, y)
+    at_rest = np.abs(model.decision_function(X)) < 1e-12
+    assert np.sum(at_rest) > 3
+    again = LogitRegularizedClassifier("absolute", 0.3).fit(X[::-1], y[::-1])
+    assert np.any(again.decision_function(X)[at_rest] != model.decision_function(X)[at_rest])
+    np.testing.assert_allclose(again.predict_proba(X), model.predict_proba(X), atol=1e-9)
 
 
 def overlapping(classes: int, samples: int = 200) -> tuple[Array, Array]:
@@ -92,10 +102,8 @@ def well_specified(penalty: str, classes: int, samples: int) -> tuple[Array, Arr
     X = rng.uniform(-1, 1, (samples, 2))
     if classes == 2:
         z = (X @ [1.0, -0.6] + 0.2) * (0.98 * float(lr.target(penalty, 0.1)) / 1.8)
-        if penalty == "label-smoothing":
-            second = (expit(z) - 0.05) / 0.9
-        else:
-            second = expit(z) + 2 * z / 9
+        smoothed = penalty == "label-smoothing"
+        second = (expit(z) - 0.05) / 0.9 if smoothed else expit(z) + 2 * z / 9
         return X, np.stack([1 - second, second], axis=1)
     z = 0.6 * X @ np.array([[1.0, -0.4, -0.6], [0.2, 0.7, -0.9]])
     if penalty == "label-smoothing":
@@ -157,6 +165,14 @@ def test_distributions_as_labels(classes: int) -> None:
 def test_columns_that_are_no_distributions_are_refused(y: Array) -> None:
     with pytest.raises(DataError, match="divide each row by its sum"):
         LogitRegularizedClassifier().fit(np.arange(8.0).reshape(4, 2), y)
+
+
+def test_sparse_arrays_are_refused() -> None:
+    X, y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
+    with pytest.raises(TypeError, match="Sparse"):
+        LogitRegularizedClassifier().fit(csr_array(X), y)
+    with pytest.raises(DataError, match=r"y is sparse.*toarray"):
+        LogitRegularizedClassifier().fit(X, csr_array(np.eye(2)[y]))
 
 
 def test_errors_say_what_is_wrong() -> None:

@@ -98,3 +98,15 @@ def test_analysis_of_a_user_penalty_refuses_what_has_no_target() -> None:
         analyse(penalty("z**2/2 - z**4/4"))
     with pytest.raises(lr.errors.NoFiniteTargetError, match="constant"):
         analyse(penalty("1 + 1"))
+
+
+def test_a_penalty_survives_copying_and_pickling() -> None:
+    import copy
+    import pickle
+
+    huber = penalty("huber", delta=2)
+    for twin in (copy.deepcopy(huber), pickle.loads(pickle.dumps(huber))):
+        assert twin == huber
+        assert twin.expression == huber.expression
+        with pytest.raises(TypeError):
+            twin.values["delta"] = 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 import logitreg as lr
 import numpy as np
 import pytest
@@ -44,8 +45,8 @@ def test_wrong_links_are_not_proved() -> None:
     ):
         assert is_identically_zero(start.expression - wrong) is not True
     start, last = theory.label_smoothing_derivation()
-    for factor in (2, -1):
-        wrong = last.expression.subs(alpha, factor * alpha)
+    for multiple in (2, -1):
+        wrong = last.expression.subs(alpha, multiple * alpha)
         assert is_identically_zero(start.expression - wrong) is not True
     start, _ = theory.monotone_derivation()
     wrong = theory.link_slope().subs(theory.pull, theory.opposite_pull)
@@ -159,6 +160,20 @@ def test_probabilities_are_monotone_distributions_in_the_order_of_the_logits(nam
     assert np.all(p >= 0)
     np.testing.assert_allclose(np.sum(p, axis=1), 1, rtol=1e-9)
     np.testing.assert_array_equal(np.argmax(p, axis=1), np.argmax(many, axis=1))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", lr.penalties())
+def test_no_finite_logit_or_strength_overflows(name: str, dtype: type) -> None:
+    largest = np.finfo(dtype).max
+    line = np.array([-largest, -40, -1e-30, 0, 1e-30, 40, largest], dtype=dtype)
+    three = np.stack([line, line[::-1], np.zeros_like(line)], axis=1)
+    for strength in (5e-324, 1e-300, 1e-16, 0.5, 1 - 2**-53):
+        two = posterior(line, penalty=name, alpha=strength)
+        assert np.all((two >= 0) & (two <= 1))
+        assert np.all(np.diff(two) >= 0)
+        total = np.sum(posterior(three, penalty=name, alpha=strength), axis=1)
+        np.testing.assert_allclose(total, 1, atol=1e-6)
 
 
 def test_outside_the_simplex_the_nearest_distribution_is_returned() -> None:

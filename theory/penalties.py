@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from types import MappingProxyType
+from typing import Any
 
 from sympy import (
     Abs,
@@ -66,6 +67,13 @@ class Penalty:
     parameters: tuple[Parameter, ...] = ()
     values: Mapping[str, Rational] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     source: str = "the user's expression"
+
+    # A mapping proxy cannot be copied or pickled, as a grid search over penalties does.
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "values": dict(self.values)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, values=MappingProxyType(state["values"]))
 
     @property
     def expression(self) -> Expr:

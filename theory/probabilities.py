@@ -1,17 +1,17 @@
 """Probabilities from logits: the posterior under which given logits are the best ones.
 
-Class +1 has the posterior p = P(y = +1), and Z is its logit. The expected loss p l(Z) + (1 - p) l(-Z)
-is stationary where
+Let p = P(y = +1) be the posterior of class +1 and Z its logit. The expected loss of the sample,
+p l(Z) + (1 - p) l(-Z), is stationary where
 
     p = b/(a + b),   a = -l'(Z),  b = -l'(-Z),
 
-and a, b > 0 between the targets, -z* < Z < z*. For an even penalty this is p = sigma(Z) + f'(Z)/c,
-with c = (1 - alpha)/alpha; it is 1 at the target, where cross-entropy alone never gets. For K logits
+with a, b > 0 between the targets, -z* < Z < z*. For an even penalty p = sigma(Z) + f'(Z)/c, where
+c = (1 - alpha)/alpha; it is 1 at the target, while sigma(Z) never is. For K logits
 p_k = softmax_k(z) + (df/dz_k)/c.
 
 So p is a function of the logits: no two posteriors share their best logits, and where l is convex
-those are unique: the loss is strictly proper, with this function as its inverse link. At a kink of
-f a whole interval of posteriors has the same best logit.
+those are unique. The loss is strictly proper, and this function is its inverse link. At a kink of f
+a whole interval of posteriors has the same best logit.
 """
 
 from __future__ import annotations

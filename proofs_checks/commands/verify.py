@@ -12,6 +12,7 @@ import click
 from ..terminal import err, out, progress
 
 if TYPE_CHECKING:
+    from ..plots import Figure
     from ..ledger import Ledger
     from ..mutants import MutantReport
 
@@ -154,8 +155,9 @@ def _controls_line(ledger: Ledger) -> str:
 def _write_report(ledger: Ledger, path: Path, *, figures: bool) -> None:
     from ..report import write_report
 
-    if not figures:
-        return write_report(ledger, path, figures=(), left_out=ledger.left_out)
-    from ..gallery import catalogue_figures
+    drawn: tuple[Figure, ...] = ()
+    if figures:
+        from ..gallery import catalogue_figures
 
-    write_report(ledger, path, figures=catalogue_figures(), left_out=ledger.left_out)
+        drawn = catalogue_figures()
+    write_report(ledger, path, figures=drawn, left_out=ledger.left_out)
