@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
+from .normal import normal_cdf
 from .special import r_lambert
 
 __all__ = ["evaluate"]
@@ -92,6 +93,8 @@ def _value(node: Any, values: dict[Any, Any], xp: Any, dtype: Any) -> Any:
         return r_lambert(*parts)
     if kind == "LambertW":
         return r_lambert(xp.zeros_like(parts[0]), parts[0])
+    if kind == "erf":
+        return 2 * normal_cdf(2**0.5 * parts[0]) - 1
     if kind in _ONE_ARGUMENT:
         return getattr(xp, kind)(parts[0])
     raise TypeError(f"no array function for {kind} in {node}")

@@ -19,6 +19,7 @@ _SUMMARIES = {
     "verify": "Derive, check and judge every claim; write report.html and ledger.json.",
     "show": "One claim: statement, derivation, evidence, witness and controls.",
     "derive": "Derive everything that follows from a penalty of your own.",
+    "export": "Write formulas as source text: NumPy, PyTorch, JAX, C, JavaScript, LaTeX.",
     "align": "Certify how far a linear classifier is from Fisher's discriminant.",
 }
 """The subcommands in the order of the help, which imports none of them."""

@@ -9,34 +9,29 @@ import ctypes
 import itertools
 import json
 import math
-import re
+import platform
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
-import latex2mathml.converter
-import logitreg as lr
 import mpmath
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from logitreg.errors import ExpressionError, UnknownNameError
-from logitreg.proofs_checks.commands.export import command
 from logitreg.proofs_checks.exports.catalogue import export, export_ids
 from logitreg.proofs_checks.exports.custom import exports_of_penalty
 from logitreg.proofs_checks.exports.printers import LANGUAGES
 from logitreg.proofs_checks.exports.program import Argument, Export, Part, Routine
-from logitreg.proofs_checks.exports.source import TARGETS, source
+from logitreg.proofs_checks.exports.source import source
 from logitreg.theory import penalty
-from logitreg.theory.formulas import formula_ids
 from mpmath import mpf
 from sympy import lambdify
 
 DIGITS = 650
+JAX_LENGTH = 64
 SMALLEST_NORMAL = 2.0**-1022
 Points = list[tuple[float, ...]]
 Run = Callable[[str, Points], list[float]]
@@ -70,11 +65,11 @@ def axis(argument: Argument) -> list[float]:
         return [0.0, low, *half, *(-x for x in half)]
     points = [low, high, *np.geomspace(max(low, 1e-300), high, 7)]
     points += [0.02, 0.1, 0.25, 0.5, 0.7, 0.9, 0.98, 1.0, 1.7, 3.0, 10.0]
-    points += [1 - 2.0**-n for n in (3, 20, 52)] + [1 + 2.0**-n for n in (3, 20, 51)]
+    points += [1 - 10.0**-n for n in (3, 8, 13)] + [1 + 10.0**-n for n in (3, 8, 13)]
     return [float(x) for x in points if low <= x <= high]
 
 
-def grid(arguments: tuple[Argument, ...], count: int = 40) -> Points:
+def grid(arguments: tuple[Argument, ...], count: int = 20) -> Points:
     """Every corner of the domain, points drawn from the axes, and neighbours of thresholds."""
     axes = [axis(argument) for argument in arguments]
     corners = itertools.product(*((a.low, a.high) for a in arguments))
@@ -127,7 +122,7 @@ def error_in_ulp(computed: float, exact: mpf, scale: mpf) -> float:
     if not (math.isfinite(computed) and math.isfinite(float(exact))):
         return 0.0 if computed == float(exact) else math.inf
     with mpmath.workdps(40):
-        error = max(abs(mpf(computed) - exact) - SMALLEST_NORMAL, 0)
+        error = max(abs(mpf(computed) - exact) - SMALLEST_NORMAL, mpf(0))
         return float(error / mpf(math.ulp(float(scale))))
 
 
@@ -136,13 +131,17 @@ def worst_error(run: Run, part: Part, points: Points, values: list[tuple[mpf, mp
     return max(error_in_ulp(x, *v) for x, v in zip(computed, values, strict=True))
 
 
-def all_exports() -> list[Export]:
-    return [export(id) for id in export_ids()]
+@cache
+def all_exports() -> tuple[Export, ...]:
+    return tuple(export(id) for id in export_ids())
 
 
-def in_python(exports: list[Export], target: str) -> dict[str, Any]:
+text_of = cache(source)
+
+
+def in_python(exports: tuple[Export, ...], target: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {}
-    exec(source(exports, target), namespace)
+    exec(text_of(exports, target), namespace)
     return namespace
 
 
@@ -154,13 +153,13 @@ def on_arrays(namespace: dict[str, Any], convert: Callable[[np.ndarray], Any]) -
     return run
 
 
-def in_c(exports: list[Export], folder: Path) -> Run:
+def in_c(exports: tuple[Export, ...], folder: Path, *options: str) -> Run:
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler: cc is not installed")
     text, library = folder / "exports.c", folder / "exports.so"
-    text.write_text(source(exports, "c"), encoding="utf-8")
-    strict = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    text.write_text(text_of(exports, "c"), encoding="utf-8")
+    strict = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", *options]
     subprocess.run(
         [compiler, *strict, "-shared", "-fPIC", str(text), "-o", str(library), "-lm"], check=True
     )
@@ -175,57 +174,86 @@ def in_c(exports: list[Export], folder: Path) -> Run:
     return run
 
 
-def in_javascript(exports: list[Export], folder: Path) -> Run:
+@contextmanager
+def in_javascript(exports: tuple[Export, ...], folder: Path) -> Iterator[Run]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("no JavaScript engine: node is not installed")
     script = folder / "exports.js"
     script.write_text(
-        source(exports, "js")
-        + "const [name, points] = JSON.parse(require('fs').readFileSync(0, 'utf-8'));\n"
-        + "console.log(points.map((point) => eval(name)(...point)).join(' '));\n",
+        text_of(exports, "js")
+        + "require('readline').createInterface({ input: process.stdin }).on('line', (line) => {\n"
+        + "    const [name, points] = JSON.parse(line);\n"
+        + "    console.log(points.map((point) => eval(name)(...point)).join(' '));\n"
+        + "});\n",
         encoding="utf-8",
     )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([node, str(script)], text=True, **pipes) as process:
 
-    def run(name: str, points: Points) -> list[float]:
-        text = json.dumps([name, points])
-        done = subprocess.run(
-            [node, str(script)], input=text, capture_output=True, text=True, check=True
-        )
-        return [float(word.replace("Infinity", "inf")) for word in done.stdout.split()]
+        def run(name: str, points: Points) -> list[float]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps([name, points]) + "\n")
+            process.stdin.flush()
+            words = process.stdout.readline().split()
+            return [float(word.replace("Infinity", "inf")) for word in words]
 
-    return run
+        yield run
 
 
-def runner(language: str, exports: list[Export], folder: Path) -> Run:
-    if language == "c":
-        return in_c(exports, folder)
-    if language == "js":
-        return in_javascript(exports, folder)
-    if language == "numpy":
-        return on_arrays(in_python(exports, "numpy"), np.asarray)
-    if language == "torch":
-        torch = pytest.importorskip("torch")
-        return on_arrays(in_python(exports, "torch"), torch.from_numpy)
+def in_jax(exports: tuple[Export, ...]) -> Run:
     jax = pytest.importorskip("jax")
     namespace = in_python(exports, "jax")
 
     def run(name: str, points: Points) -> list[float]:
+        # One length for all, since each operation is compiled for its shape.
+        padded = points + [points[0]] * (JAX_LENGTH - len(points))
         with jax.enable_x64(True):
-            return on_arrays(namespace, jax.numpy.asarray)(name, points)
+            return on_arrays(namespace, jax.numpy.asarray)(name, padded)[: len(points)]
 
     return run
 
 
+@contextmanager
+def runner(language: str, exports: tuple[Export, ...], folder: Path) -> Iterator[Run]:
+    if language == "c":
+        yield in_c(exports, folder)
+    elif language == "js":
+        with in_javascript(exports, folder) as run:
+            yield run
+    elif language == "numpy":
+        yield on_arrays(in_python(exports, "numpy"), np.asarray)
+    elif language == "torch":
+        torch = pytest.importorskip("torch")
+        yield on_arrays(in_python(exports, "torch"), torch.from_numpy)
+    else:
+        yield in_jax(exports)
+
+
 @pytest.fixture(scope="module", params=list(LANGUAGES))
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return runner(request.param, all_exports(), tmp_path_factory.mktemp(request.param))
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with runner(request.param, all_exports(), folder) as running:
+        yield running
 
 
 @pytest.mark.parametrize("id", export_ids())
 def test_the_error_is_within_what_the_header_states(run: Run, id: str) -> None:
     for part, points, values in references(id):
         assert worst_error(run, part, points, values) <= part.ulp, part.routine.name
+
+
+def test_fused_multiply_add_does_no_harm(tmp_path: Path) -> None:
+    """Compilers for other processors, and of graphs, contract a product and a sum into one."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("the compiler option for fused multiply-add is that of x86")
+    if "fma" not in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
+        pytest.skip("this processor has no fused multiply-add")
+    run = in_c(all_exports(), tmp_path, "-mfma", "-ffp-contract=fast")
+    for id in export_ids():
+        for part, points, values in references(id):
+            assert worst_error(run, part, points, values) <= part.ulp, part.routine.name
 
 
 @pytest.mark.parametrize(
@@ -241,7 +269,6 @@ def test_the_error_is_within_what_the_header_states(run: Run, id: str) -> None:
         "loss.entropy",
         "lead.alignment-bound",
         "lead.least-norm",
-        "lead.high-dimensional-quadratic",
         "beck.ls-binary",
         "beck.ls-multiclass",
     ],
@@ -253,10 +280,7 @@ def test_the_expression_as_it_stands_is_not_within_that_error(id: str) -> None:
     for part, points, values in references(id):
         plain = Routine(part.routine.name, part.routine.arguments, (), part.exact)
         namespace: dict[str, Any] = {"np": np}
-        text = LANGUAGES["numpy"].routine(plain, True).replace("np.erf", "erf")
-        namespace["erf"] = np.vectorize(math.erf)
-        namespace["erfc"] = np.vectorize(math.erfc)
-        exec(text, namespace)
+        exec(LANGUAGES["numpy"].routine(plain, True), namespace)
         run = on_arrays(namespace, np.asarray)
         errors.append(worst_error(run, part, points, values) / part.ulp)
     assert max(errors) > 2
@@ -276,69 +300,10 @@ def test_a_target_for_another_constant_is_not_within_that_error(id: str) -> None
     assert worst_error(run, part, points, values) > part.ulp, name
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_the_text_stands_alone(target: str) -> None:
-    text = source(all_exports(), target)
-    imports = re.findall(r"^\s*(?:import|from|#include|const .* = require).*$", text, re.M)
-    allowed = {
-        "numpy": ["import numpy as np"],
-        "torch": ["import torch"],
-        "jax": ["import jax.numpy as jnp"],
-        "c": ["#include <math.h>"],
-    }
-    assert imports == allowed.get(target, [])
-    assert "import logitreg" not in text
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("id", export_ids())
-def test_the_header_names_the_claim_and_the_domain(id: str, target: str) -> None:
-    found = export(id)
-    text = " ".join(re.sub(r"(?m)^(#|//|%) +", "", source([found], target)).split())
-    assert text.startswith(f"{id}: ")
-    assert f"Claim: {found.claim}, " in text
-    assert "evidence " in text
-    for argument in found.arguments:
-        assert argument.meaning in text
-    if target != "latex":
-        for part in found.parts:
-            error = f"Error of {part.routine.name}: at most {part.ulp} units in the last place"
-            assert error in text
-
-
-def test_the_grade_in_a_header_is_that_of_the_ledger() -> None:
-    assert "Claim: lead.alignment-bound, holds, evidence PROVED." in source(
-        [export("lead.alignment-bound")], "c"
-    )
-
-
-def test_every_formula_exports_itself() -> None:
-    assert set(formula_ids()) <= set(export_ids())
-    found = lr.formula("lead.target-quadratic")
-    assert found.to("js") == source([export(found.id)], "js")
-    with pytest.raises(UnknownNameError, match="no target 'fortran'; expected one of numpy"):
-        found.to("fortran")
-
-
-def test_names_of_functions_are_unique() -> None:
-    names = [part.routine.name for found in all_exports() for part in found.parts]
-    assert len(set(names)) == len(names)
-
-
-@pytest.mark.parametrize("id", export_ids())
-def test_latex_is_well_formed(id: str) -> None:
-    found = export(id)
-    formulas = re.findall(r"\\\[(.*?)\\\]", source([found], "latex"), re.S)
-    assert len(formulas) == len(found.parts)
-    for formula in formulas:
-        ElementTree.fromstring(latex2mathml.converter.convert(formula))
-        assert "RLambertW" not in formula
-
-
 @pytest.mark.parametrize("name", ["label-smoothing", "quadratic", "huber", "cosh", "entropy"])
 def test_autograd_of_an_exported_loss_is_its_exported_slope(name: str) -> None:
     torch = pytest.importorskip("torch")
-    namespace = in_python([export(f"loss.{name}")], "torch")
+    namespace = in_python((export(f"loss.{name}"),), "torch")
     stem = f"{name.replace('-', '_')}_loss"
     extra = [1.5] if name == "huber" else []
     z = torch.tensor([-600.0, -3.0, -1e-9, 0.0, 0.2, 2.5, 600.0], dtype=torch.float64)
@@ -348,21 +313,24 @@ def test_autograd_of_an_exported_loss_is_its_exported_slope(name: str) -> None:
     np.testing.assert_allclose(z.grad.numpy(), slope.numpy(), rtol=1e-13, atol=1e-15)
 
 
-def test_jax_compiles_an_exported_target() -> None:
+@pytest.mark.parametrize("id", ["catalogue.target-elastic-multiclass", "beck.eq-5"])
+def test_jax_compiles_an_export_within_the_error(id: str) -> None:
     jax = pytest.importorskip("jax")
+    ((part, points, values),) = references(id)
+    name = part.routine.name
+    compiled = {name: jax.jit(in_python((export(id),), "jax")[name])}
     with jax.enable_x64(True):
-        target = in_python([export("lead.target-quadratic")], "jax")["quadratic_target"]
-        alpha = jax.numpy.asarray([1e-300, 0.1, 1 - 2.0**-53])
-        np.testing.assert_allclose(jax.jit(target)(alpha), target(alpha), rtol=1e-15)
+        run = on_arrays(compiled, jax.numpy.asarray)
+        assert worst_error(run, part, points, values) <= part.ulp
 
 
 def test_a_target_keeps_the_shape_of_alpha() -> None:
-    namespace = in_python([export("catalogue.target-box"), export("loss.box")], "numpy")
+    namespace = in_python((export("catalogue.target-box"), export("loss.box")), "numpy")
     assert namespace["box_target"](np.full((2, 3), 0.5)).shape == (2, 3)
     assert namespace["box_loss"](np.zeros((4, 1)), np.full(3, 0.5), 1.0).shape == (4, 3)
 
 
-OWN = ["z^2 + abs(z)/3", "3*z^2", "log(1 + z^2)", "z*tanh(z)", "max(abs(z) - 1, 0)", "asinh(z)*z"]
+OWN = ["z^2 + abs(z)/3", "z*tanh(z) + log(1 + z^2) + max(abs(z) - 1, 0)"]
 
 
 @pytest.mark.parametrize("language", list(LANGUAGES))
@@ -370,15 +338,17 @@ def test_a_penalty_of_ones_own_is_within_the_measured_error(
     language: str, tmp_path: Path, own_exports: dict[str, Export]
 ) -> None:
     """On other points than those of the measurement, and in every language: within 3 ulp of it."""
-    for text, found in own_exports.items():
-        run = runner(language, [found], tmp_path)
+    for number, (text, found) in enumerate(own_exports.items()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
         names = [a.symbol for a in found.arguments]
         drawn = np.random.default_rng(1).uniform((-9, 0.01), (9, 0.99), (12, 2))
-        for part in found.parts:
-            order = [names.index(symbol) for symbol in part.routine.arguments]
-            points = [tuple(float(p[i]) for i in order) for p in drawn]
-            kept, values = exact_values(part, points)
-            assert worst_error(run, part, kept, values) <= part.ulp + 3, text
+        with runner(language, (found,), folder) as run:
+            for part in found.parts:
+                order = [names.index(symbol) for symbol in part.routine.arguments]
+                points = [tuple(float(p[i]) for i in order) for p in drawn]
+                kept, values = exact_values(part, points)
+                assert worst_error(run, part, kept, values) <= part.ulp + 3, text
 
 
 @pytest.fixture(scope="module")
@@ -394,44 +364,5 @@ def test_a_penalty_of_ones_own_has_its_target_where_there_is_a_closed_form(
         for text, found in own_exports.items()
         if any(part.routine.name == "penalty_target" for part in found.parts)
     }
-    assert with_target == {"z^2 + abs(z)/3", "3*z^2"}
-    assert "Claim: none of the ledger." in source([own_exports["3*z^2"]], "c")
-
-
-def test_a_penalty_of_the_catalogue_is_exported_with_its_claims() -> None:
-    ids = [found.id for found in exports_of_penalty(penalty("log(cosh(z))"))]
-    assert ids == ["loss.log-cosh", "catalogue.target-log-cosh"]
-
-
-def invoke(*arguments: str) -> str:
-    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
-    assert result.exit_code == 0
-    return result.output
-
-
-def test_the_command_prints_the_text_or_writes_it(tmp_path: Path) -> None:
-    text = source([export("lead.target-quadratic"), export("beck.eq-5")], "c")
-    assert invoke("lead.target-quadratic", "beck.eq-5", "--to", "c") == text
-    path = tmp_path / "formulas.c"
-    invoke("lead.target-quadratic", "beck.eq-5", "--to", "c", "--output", str(path))
-    assert path.read_text(encoding="utf-8") == text
-
-
-def test_the_command_takes_patterns_and_expressions() -> None:
-    assert invoke("loss.*", "--to", "js").count("function ") == 33
-    assert "function log_cosh_target(alpha)" in invoke("log(cosh(z))", "--to", "js")
-
-
-def test_the_command_lists_claims_and_domains() -> None:
-    listed = invoke()
-    assert listed == invoke("--list")
-    assert set(export_ids()) <= set(listed.split())
-    assert "1e-300 <= alpha <= 1 - 2^-53" in listed
-    assert "Claim: beck.eq-5, holds, evidence PROVED." in listed
-
-
-def test_an_unknown_name_is_told_its_neighbours() -> None:
-    with pytest.raises(UnknownNameError, match=r"did you mean lead\.target-quadratic"):
-        invoke("lead.target-quadratc")
-    with pytest.raises(ExpressionError, match="cannot read"):
-        penalty("lead.target-quadratc")
+    assert with_target == {"z^2 + abs(z)/3"}
+    assert "Claim: none of the ledger." in source([own_exports["z^2 + abs(z)/3"]], "c")

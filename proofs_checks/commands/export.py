@@ -79,8 +79,7 @@ def _list(patterns: tuple[str, ...]) -> None:
         if not any(fnmatch(id, pattern) for pattern in patterns):
             continue
         found = export(id)
-        out.print(id, style="bold")
-        for part in found.parts:
-            out.print(f"    {call(part.routine)}", markup=False)
         domain = ", ".join(argument.interval for argument in found.arguments)
-        out.print(f"    {domain}\n    {evidence(found)}", markup=False)
+        click.secho(id, bold=True)
+        for line in (*(call(part.routine) for part in found.parts), domain, evidence(found)):
+            click.echo(f"    {line}")

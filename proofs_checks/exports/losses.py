@@ -32,7 +32,7 @@ from sympy.codegen.cfunctions import expm1, hypot, log1p
 
 from ...numerics.generate import derivatives, in_logarithms
 from ...theory.losses import cross_entropy, per_sample_loss
-from ...theory.penalties import CATALOGUE, Penalty
+from ...theory.penalties import Penalty
 from ...theory.symbols import alpha, z
 from .program import Let, Part, Routine
 from .stable import stable
@@ -65,8 +65,7 @@ def loss_parts(penalty: Penalty, stem: str, ulps: tuple[int, int, int]) -> tuple
     free = replace(
         penalty, values=MappingProxyType({p.symbol.name: p.symbol for p in penalty.parameters})
     )
-    known = next((p for p in CATALOGUE.values() if p.expression == penalty.expression), free)
-    forms = derivatives(free if penalty.parameters else known)
+    forms = derivatives(free)
     arguments = (z, alpha, *(p.symbol for p in penalty.parameters))
     exact = per_sample_loss(free)
     cross_entropies = (cross_entropy(), -cross_entropy().diff(z), cross_entropy().diff(z, 2))

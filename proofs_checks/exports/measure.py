@@ -20,8 +20,8 @@ from .special import HELPERS
 __all__ = ["measured_error"]
 
 _DIGITS = 100
-_POINTS = 17
-_NEAR = 10.0 ** np.arange(-16, 0)
+_POINTS = 11
+_NEAR = 10.0 ** np.arange(-16, 0, 2)
 _SMALLEST_NORMAL = 2.0**-1022
 
 
@@ -54,9 +54,9 @@ def _axis(argument: Argument, exact: Expr) -> NDArray[np.float64]:
     """Both ends, and points that are dense near zero, near one, and where a branch begins."""
     low, high = argument.low, argument.high
     half = np.geomspace(max(low, 1e-8 * high), high, _POINTS)
-    points = [half, -half, [low], high - _NEAR]
+    points = [half, -half, np.array([low]), high - _NEAR]
     for edge in _edges(exact, argument.symbol):
-        points += [edge * (1 - _NEAR), [edge], edge * (1 + _NEAR)]
+        points += [edge * (1 - _NEAR), np.array([edge]), edge * (1 + _NEAR)]
     inside = np.concatenate(points)
     return np.unique(inside[(inside >= low) & (inside <= high)])
 

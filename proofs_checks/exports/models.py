@@ -21,7 +21,7 @@ from .program import Argument, Export, Let, Part, Routine
 from .special import erfc
 from .stable import stable
 
-__all__ = ["CLASSES", "model_exports"]
+__all__ = ["CLASSES", "LOGIT", "model_exports"]
 
 _LAST = 1 - 2.0**-53
 _FIRST_ABOVE_ONE = 1 + 2.0**-52
@@ -43,7 +43,7 @@ _DEVIATIONS = (
     Argument(_mu_f, 1e-30, 1e30, "the mean of the signal"),
     Argument(_sigma_f, 1e-30, 1e30, "the standard deviation of the signal"),
 )
-_LOGIT = Argument(z, -700, 700, "the logit, positive where the class is right")
+LOGIT = Argument(z, -700, 700, "the logit, positive where the class is right")
 _NOISE = Argument(_sigma_n, 1e-30, 1e30, "the standard deviation of every other feature")
 
 
@@ -117,7 +117,7 @@ def _accuracy() -> Export:
         "the accuracy of weights on signal plus noise",
         "beck.eq-5",
         (Argument(_rho, 0, 1, "the cosine of the weights and the signal"), *_DEVIATIONS, _NOISE),
-        (Part(routine, exact, 2),),
+        (Part(routine, exact, 3),),
     )
 
 
@@ -142,11 +142,11 @@ def _high_dimension() -> Export:
             *_DEVIATIONS,
         ),
         (
-            Part(Routine("limit_accuracy", arguments, body, result), exact, 2),
+            Part(Routine("limit_accuracy", arguments, body, result), exact, 3),
             Part(
                 Routine("limit_error_rate", arguments, body, erfc(normal / sqrt(2)) / 2),
                 tail,
-                4,
+                5,
                 tail * (1 + square),
                 "the value times 1 + x^2, where it is Phi(-x)",
             ),
@@ -189,7 +189,7 @@ def _least_norm() -> Export:
                     _target * (root / total) / (_sigma_n * sqrt(excess)),
                 ),
                 norm,
-                6,
+                4,
             ),
         ),
     )
@@ -236,8 +236,8 @@ def _binary_label_smoothing() -> Export:
         "cross-entropy of smoothed labels, and the same as logit regularisation of strength "
         "2 epsilon",
         "beck.ls-binary",
-        (_LOGIT, Argument(epsilon, 0, 0.5, "the smoothing of the labels")),
-        (Part(smoothed, smoothed_cross_entropy(), 2), Part(regularised, penalised, 3)),
+        (LOGIT, Argument(epsilon, 0, 0.5, "the smoothing of the labels")),
+        (Part(smoothed, smoothed_cross_entropy(), 3), Part(regularised, penalised, 3)),
     )
 
 

@@ -197,31 +197,32 @@ def _js_opening(program: Routine, public: bool) -> list[str]:
 
 
 _ARRAYS = "Arguments are numbers or arrays that broadcast against each other; results are float64."
+_ON_CPU = "The errors were measured on a CPU."
 
 LANGUAGES = {
     "numpy": Language(
         "# ",
         "import numpy as np",
-        (_ARRAYS,),
+        (_ARRAYS, _ON_CPU),
         _for_arrays("np", "asarray", '@np.errstate(all="ignore")'),
     ),
-    "torch": Language("# ", "import torch", (_ARRAYS,), _for_arrays("torch", "as_tensor")),
+    "torch": Language("# ", "import torch", (_ARRAYS, _ON_CPU), _for_arrays("torch", "as_tensor")),
     "jax": Language(
         "# ",
         "import jax.numpy as jnp",
-        (_ARRAYS, 'Needs jax.config.update("jax_enable_x64", True).'),
+        (_ARRAYS, _ON_CPU, 'Needs jax.config.update("jax_enable_x64", True).'),
         _for_arrays("jnp", "asarray"),
     ),
     "c": Language(
         "// ",
         "#include <math.h>",
-        ("Not for -ffast-math, nor for fused multiply-add without being asked for (-std=c99).",),
+        ("The errors were measured with GCC and the GNU libm. Not for -ffast-math.",),
         _in_braces(_C(), _c_opening, "double", "int"),
     ),
     "js": Language(
         "// ",
         '"use strict";',
-        (),
+        ("The errors were measured with Node.js.",),
         _in_braces(_JavaScript(), _js_opening, "let", "let"),
     ),
 }

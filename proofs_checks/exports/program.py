@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sympy import Expr, Symbol
+from sympy import Expr, Symbol, floor
 from sympy.core.function import AppliedUndef
 
 __all__ = [
@@ -23,8 +23,6 @@ __all__ = [
     "called",
     "split",
 ]
-
-_SPLITTER = 2**27 + 1
 
 
 @dataclass(frozen=True)
@@ -130,16 +128,12 @@ class Export:
     parts: tuple[Part, ...]
 
 
-def split(symbol: Symbol, high: Symbol, low: Symbol) -> tuple[Let, ...]:
-    """high + low = symbol exactly, with 26 significant bits in each (Dekker 1971)."""
-    scaled = Symbol(f"{symbol.name}_scaled", real=True)
-    rest = Symbol(f"{symbol.name}_rest", real=True)
-    return (
-        Let(scaled, _SPLITTER * symbol),
-        Let(rest, scaled - symbol),
-        Let(high, scaled - rest),
-        Let(low, symbol - high),
-    )
+def split(symbol: Symbol, high: Symbol, low: Symbol, bits: int) -> tuple[Let, Let]:
+    """high + low = symbol >= 0 exactly, high a multiple of 2^-bits and low less than that.
+
+    All that is rounded off is exact, so that a fused multiply-add changes nothing.
+    """
+    return Let(high, floor(2**bits * symbol) / 2**bits), Let(low, symbol - high)
 
 
 def assignments(routine: Routine) -> Iterator[Let]:

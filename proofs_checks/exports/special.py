@@ -14,6 +14,8 @@ _NODES = 14
 _OUTERMOST = 2 * pi
 """1/h times pi: where the contour has passed the pole, and its residue is left out."""
 _UNDERFLOW = 40
+_BITS = 20
+"""With these behind the point the square of a number below 64 is exact."""
 
 shifted_lambert = Function("shifted_lambert", real=True)
 """(s, r, y) -> the g >= 0 with (g + s)(exp(g) + r) = s (1 + r) + y."""
@@ -62,10 +64,11 @@ def _lambert_routine() -> Routine:
 
 
 def _erfc_routine() -> Routine:
-    """The midpoint rule with step h = 1/2 on erfc(x) = (2 x exp(-x^2)/pi) int exp(-t^2)/(t^2 + x^2)
+    """The midpoint rule with step h = 1/2, and the residue of the pole that it passes.
 
-    over t > 0, with the residue of its pole; the error is below exp(-pi^2/h^2) = 7e-18, and all
-    terms are positive. x is split, since x^2 loses digits that exp(-x^2) needs.
+    erfc(x) = (2 x exp(-x^2)/pi) int_0^oo exp(-t^2)/(t^2 + x^2) dt. The error is below
+    exp(-pi^2/h^2) = 7e-18, and all terms are positive. x is split, since the rounding of x^2 would
+    cost exp(-x^2) digits.
     """
     x, high, low, square, total, tail, pole = (
         Symbol(name, real=True)
@@ -78,7 +81,7 @@ def _erfc_routine() -> Routine:
         (x,),
         (
             Let(x, Piecewise((x, x < _UNDERFLOW), (_UNDERFLOW, True))),
-            *split(x, high, low),
+            *split(x, high, low, _BITS),
             Let(square, x**2),
             Let(total, first),
             *(Let(total, total + term) for term in others),

@@ -34,7 +34,7 @@ _ODDS = Let(_odds, (1 - alpha) / alpha)
 _BEYOND_TWO = (Let(_excess, 1 - 2 * alpha), Let(_excess, _excess - alpha))
 """alpha (c - 2)."""
 _BEYOND_KINK: Body = (
-    *split(alpha, _high, _low),
+    *split(alpha, _high, _low, 26),
     Let(_excess, K - 1 - (2 * K - 1) * _high),
     Let(_excess, _excess - (2 * K - 1) * _low),
 )
