@@ -34,7 +34,7 @@ class Asymptotics:
     ----------
     signal_weight, noise_weight : S_1 and the norm of the other weights; infinite without a finite
         minimiser.
-    cosine : rho, between the weights and the signal.
+    cosine : rho, between the weights and the signal; NaN for zero weights, where z* is zero.
     accuracy : on fresh data, Phi(mean/deviation of a fresh logit).
     logit_mean, logit_deviation : of signed logits of fresh samples, which are Gaussian.
     train_logit_mean, train_logit_deviation : of signed logits of training samples, which are not.
@@ -193,8 +193,10 @@ def _in_block(model: _Model, cells: Cells) -> Asymptotics:
     effect = cells.signal / xp.where(noiseless, 1.0, cells.signal_noise)
     (threshold,) = _by_numpy(xp, separability_threshold, xp.where(noiseless, math.inf, effect))
     separable = free & ~penalised & (cells.aspect_ratio > threshold)
-    interpolating = free & penalised & wide
-    collapsed = free & penalised & ~wide & noiseless
+    # Where the target is zero, so are the weights.
+    still = model.losses(cells.alpha[:, None]).minimiser[:, 0] == 0
+    interpolating = free & penalised & wide & ~still
+    collapsed = (free & penalised & ~wide & noiseless) | still
     regimes = (
         (separable, _separable),
         (interpolating, _interpolating),
@@ -262,7 +264,7 @@ def _interpolating(model: _Model, cells: Cells) -> Asymptotics:
 
 
 def _collapsed(model: _Model, cells: Cells) -> Asymptotics:
-    """Without noise along the signal, S = (z*/mu_f) e_1 has all logits z*."""
+    """S = (z*/mu_f) e_1 has all logits z*, without noise along the signal or if z* is zero."""
     first = model.losses(cells.alpha[:, None]).minimiser[:, 0] / cells.signal
     return _fitted(model, cells, first, model.xp.zeros_like(first))
 
@@ -312,7 +314,7 @@ def _trained(
     return Asymptotics(
         signal_weight=first,
         noise_weight=across,
-        cosine=xp.where(bounded, first / xp.hypot(first, xp.where(bounded, across, 0.0)), 0.0),
+        cosine=_cosine(xp, first, across),
         accuracy=_accuracy(xp, mean, spread),
         logit_mean=mean,
         logit_deviation=spread,
@@ -329,9 +331,19 @@ def _fresh_logit(xp: Any, cells: Cells, first: Any, noise: Any) -> tuple[Any, An
     return first * cells.signal, xp.hypot(first * cells.signal_noise, noise)
 
 
+def _cosine(xp: Any, first: Any, across: Any) -> Any:
+    """S_1/|S|: zero beside an infinite part, NaN for zero weights."""
+    finite = xp.isfinite(across)
+    length = xp.hypot(first, xp.where(finite, across, 0.0))
+    cosine = xp.where(finite, first / xp.where(length > 0, length, 1.0), 0.0)
+    return xp.where(length > 0, cosine, math.nan)
+
+
 def _accuracy(xp: Any, mean: Any, spread: Any) -> Any:
-    certain = spread == 0
-    return normal_cdf(xp.where(certain, math.inf, mean / xp.where(certain, 1.0, spread)))
+    """Phi(mean/spread): 1/2 for logits that are all zero."""
+    certain = (spread == 0) & (mean > 0)
+    ratio = mean / xp.where(spread > 0, spread, 1.0)
+    return normal_cdf(xp.where(certain, math.inf, ratio))
 
 
 def _require_converged(model: _Model, cells: Cells, residual: Any) -> None:

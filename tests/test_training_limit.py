@@ -128,6 +128,13 @@ def test_the_margin_and_its_direction_are_those_of_large_data_sets() -> None:
     assert limit.train_loss == 0
 
 
+def test_where_the_target_is_zero_so_are_the_weights() -> None:
+    limit = asymptotics(np.array([0.4, 1.6]), penalty="absolute", alpha=0.9)
+    assert limit.signal_weight.tolist() == limit.noise_weight.tolist() == [0.0, 0.0]
+    assert limit.accuracy.tolist() == [0.5, 0.5]
+    assert np.all(np.isnan(limit.cosine))
+
+
 def test_test_logits_and_losses_are_those_of_the_gaussian_law() -> None:
     limit = asymptotics(0.4, penalty="label-smoothing", alpha=0.3)
     assert_allclose(limit.accuracy, norm.cdf(limit.logit_mean / limit.logit_deviation))

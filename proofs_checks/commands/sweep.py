@@ -86,7 +86,8 @@ def command(
         before = standing(grid, store)
         out.print(f"{grid.size()} cells; {_described(before)}", soft_wrap=True)
         if others := store.others():
-            out.print(f"{others} cells in {file} are of other versions of the code: not counted.")
+            note = f"{others} cells in {file} are of other versions of the code: not counted."
+            out.print(note, soft_wrap=True)
         if not dry_run:
             try:
                 with _progress(before, retry_failed) as advance:

@@ -127,11 +127,10 @@ def on_cluster(tasks: Iterable[Task], address: str) -> Outcomes:
 
 
 def _outcome(future: Any, key: str) -> Outcome:
-    from distributed import KilledWorker
-
+    killed = _optional("distributed").KilledWorker
     try:
         found: Outcome = future.result()
-    except KilledWorker as error:
+    except killed as error:
         return Outcome(key, Row({}, f"KilledWorker: {error}", 0.0), CODE_VERSION)
     except (CancelledError, OSError) as error:
         raise SweepError(

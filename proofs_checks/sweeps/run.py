@@ -56,9 +56,9 @@ def run(
     ------
     MissingDependencyError, SweepError : the cells that are finished are kept.
     """
-    states = store.states()
+    states, folder = store.states(), spec.folder.resolve()
     tasks = (
-        Task(key, cell, spec.folder.resolve())
+        Task(key, cell, folder)
         for cell in spec.cells()
         if states.get(key := cell_key(cell)) is None or (retry_failed and not states[key])
     )

@@ -32,14 +32,12 @@ class Spec:
 
     Attributes
     ----------
-    name : of the file, without its suffix.
     folder : where the file lies, from which data files are found.
     job : what is computed in each cell.
     axes : the values of each parameter, in the order of the grid: the last varies fastest.
     digests : SHA-256 of each data file.
     """
 
-    name: str
     folder: Path
     job: str
     axes: Mapping[str, tuple[Scalar, ...]]
@@ -51,9 +49,12 @@ class Spec:
     def cells(self) -> Iterator[Cell]:
         """The parameters of each cell; aspect_ratio is turned into n_features."""
         for values in product(*self.axes.values()):
-            cell: dict[str, Any] = {"job": self.job, **dict(zip(self.axes, values, strict=True))}
-            if "aspect_ratio" in cell:
-                cell["n_features"] = max(1, round(cell.pop("aspect_ratio") * cell["n_samples"]))
+            cell: dict[str, Any] = {"job": self.job}
+            for name, value in zip(self.axes, values, strict=True):
+                if name == "aspect_ratio":
+                    cell["n_features"] = _width(value, cell["n_samples"])
+                else:
+                    cell[name] = value
             if "file" in cell:
                 cell["sha256"] = self.digests[cell["file"]]
             yield cell
@@ -145,7 +146,7 @@ def read_spec(path: str | Path) -> Spec:
     else:
         digests = {}
         _check_shapes(axes)
-    spec = Spec(file.stem, file.parent, _job(given.get("job", "fit")), axes, digests)
+    spec = Spec(file.parent, _job(given.get("job", "fit")), axes, digests)
     if len(spec) > _LARGEST:
         raise SweepError(f"the grid has {spec.size()} cells; expected at most {_LARGEST}")
     return spec
@@ -211,17 +212,15 @@ def _axis(name: str, given: Any, parameter: _Parameter) -> tuple[Scalar, ...]:
     return tuple(axis)
 
 
-def _value(name: str, value: Any, parameter: _Parameter) -> Scalar:
-    if parameter.type is float and type(value) is int:
-        value = float(value)
+def _value(name: str, given: Any, parameter: _Parameter) -> Scalar:
+    value: Scalar = float(given) if parameter.type is float and type(given) is int else given
     if type(value) is not parameter.type or not parameter.holds(value):
-        raise SweepError(f"{name} is {value!r}; expected {parameter.expected}")
-    scalar: Scalar = value
-    return scalar
+        raise SweepError(f"{name} is {given!r}; expected {parameter.expected}")
+    return value
 
 
 def _spaced(name: str, given: dict[str, Any], parameter: _Parameter) -> list[float]:
-    spacings = {"linspace": np.linspace, "geomspace": np.geomspace}
+    spacings: dict[str, Callable[..., Any]] = {"linspace": np.linspace, "geomspace": np.geomspace}
     expected = "{ linspace = [first, last, count] } or { geomspace = ... }"
     if parameter.type not in (int, float):
         raise SweepError(f"{name} is {given!r}; expected {parameter.expected}, or a list")
@@ -265,13 +264,17 @@ def _check_shapes(axes: Mapping[str, tuple[Scalar, ...]]) -> None:
     for n_samples in axes["n_samples"]:
         made: dict[int, Scalar] = {}
         for ratio in axes.get("aspect_ratio", ()):
-            width = max(1, round(float(ratio) * int(n_samples)))
+            width = _width(ratio, n_samples)
             if width in made:
                 raise SweepError(
                     f"data.aspect_ratio holds {made[width]!r} and {ratio!r}, both {width} features "
                     f"at {n_samples} samples; expected ratios farther apart, or more samples"
                 )
             made[width] = ratio
+
+
+def _width(aspect_ratio: Any, n_samples: Any) -> int:
+    return max(1, round(float(aspect_ratio) * int(n_samples)))
 
 
 def _check_penalties(names: Sequence[Scalar]) -> None:
