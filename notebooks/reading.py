@@ -11,12 +11,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from IPython.display import Markdown
+from logitreg.theory.alignment import Lemma
 from logitreg.theory.derivations import Derivation
 from matplotlib.axes import Axes
 from sympy import Basic, Expr, Symbol
 from sympy.printing.latex import LatexPrinter
 
-__all__ = ["evidence", "formulas", "identities", "panels", "shown", "steps"]
+__all__ = ["evidence", "formulas", "identities", "panels", "sentences", "shown", "steps"]
 
 # The palette of Okabe and Ito, which colour-blind readers can tell apart; dashes as well.
 _COLOURS = ("#0072b2", "#d55e00", "#008563", "#a8518a", "#5c5c5c", "#b07d00")
@@ -114,6 +115,13 @@ def formulas(rows: dict[str, Expr]) -> Markdown:
 def identities(pairs: Iterable[tuple[str, Expr]]) -> Markdown:
     """Matrix identities of any size: what vanishes, and what is left of it (zero)."""
     return Markdown("\n".join(f"- `{name}`: the sides differ by ${shown(d)}$" for name, d in pairs))
+
+
+def sentences(lemmas: Iterable[Lemma]) -> Markdown:
+    """The sentences that lemmas formalise."""
+    return Markdown(
+        "\n".join(f"{n}. {_plain(lemma.sentence)}" for n, lemma in enumerate(lemmas, 1))
+    )
 
 
 def panels(count: int = 1, height: float = 2.9, **options: Any) -> Any:

@@ -5,9 +5,11 @@ The test of the notebooks takes from here how one is run, and where two runs of 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
@@ -45,7 +47,19 @@ def run(path: Path) -> Any:
         record_timing=False,
         coalesce_streams=True,
     )
-    client.execute()
+    with TemporaryDirectory() as scratch:
+        # Pictures inline and one thread, whatever the user's settings; nothing left beside them.
+        client.execute(
+            env={
+                **os.environ,
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                "IPYTHONDIR": scratch,
+                "HYPOTHESIS_STORAGE_DIRECTORY": scratch,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "OMP_NUM_THREADS": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+            }
+        )
     notebook.metadata = nbformat.from_dict(_KERNEL)
     for number, cell in enumerate(notebook.cells):
         cell.id, cell.metadata = f"cell-{number}", nbformat.from_dict({})
