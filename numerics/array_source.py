@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, And, Expr, Mul, Or, Piecewise, Pow, Rational, S, Symbol, UnevaluatedExpr, oo
+from sympy import (
+    ITE,
+    Add,
+    And,
+    Expr,
+    Mul,
+    Or,
+    Piecewise,
+    Pow,
+    Rational,
+    S,
+    Symbol,
+    UnevaluatedExpr,
+    oo,
+)
 
 from ..theory.symbols import z
 
@@ -127,6 +141,8 @@ def _test(condition: Any) -> str:
     if isinstance(condition, (And, Or)):
         mark = " & " if isinstance(condition, And) else " | "
         return mark.join(f"({_test(part)})" for part in condition.args)
+    if isinstance(condition, ITE):
+        return _test(condition.to_nnf(simplify=False))
     symbol = {"StrictLessThan": "<", "LessThan": "<=", "StrictGreaterThan": ">"}
     mark = symbol.get(condition.func.__name__, ">=")
     return f"{written(condition.lhs)} {mark} {written(condition.rhs)}"

@@ -89,7 +89,8 @@ def _increasing(name: str) -> Callable[[arb], arb]:
 
 
 def _cosh(x: arb) -> arb:
-    return arb(_absolute(x).cosh()) if not x.contains(0) else hull(arb(1), x.abs_upper().cosh())
+    """cosh increases with |x|; Arb's own range on a wide ball is far too wide."""
+    return hull(x.abs_lower().cosh(), x.abs_upper().cosh())
 
 
 _ONE_ARGUMENT: dict[str, Callable[[arb], arb]] = {
@@ -179,6 +180,14 @@ _NEWTON_STEPS = 200
 _WIDENINGS = 100
 
 
+def _logistic_pair(factors: tuple[Any, ...]) -> tuple[Any, Any] | None:
+    """e^w and (1 + e^w)^-2, whose product 1/(2 + 2 cosh w) has a far narrower range."""
+    for factor in factors:
+        if factor.func.__name__ == "exp" and (square := (1 + factor) ** -2) in factors:
+            return factor, square
+    return None
+
+
 def ball_function(expression: Any, *symbols: Any) -> BallFunction:
     """The expression as a function of balls, one for each symbol, in that order.
 
@@ -214,6 +223,12 @@ def ball_function(expression: Any, *symbols: Any) -> BallFunction:
             return lambda *x: _power(base(*x), exponent)
         if kind == "Piecewise":
             return _piecewise([(build(value), condition) for value, condition in node.args])
+        if kind == "Mul" and (pair := _logistic_pair(node.args)):
+            rest = [build(argument) for argument in node.args if argument not in pair]
+            exponent = build(pair[0].args[0])
+            return lambda *x: reduce(
+                mul, (part(*x) for part in rest), 1 / (2 + 2 * _cosh(exponent(*x)))
+            )
         parts = [build(argument) for argument in node.args]
         if kind in ("Add", "Mul"):
             combine = add if kind == "Add" else mul
@@ -256,7 +271,7 @@ def _truth(condition: Any, build: Callable[[Any], BallFunction]) -> Callable[...
     kind = condition.func.__name__
     if kind in ("BooleanTrue", "BooleanFalse"):
         return lambda *x: kind == "BooleanTrue"
-    if kind in ("And", "Or", "Not"):
+    if kind in _CONNECTIVES:
         parts = [_truth(part, build) for part in condition.args]
         return lambda *x: _CONNECTIVES[kind]([part(*x) for part in parts])
     if kind not in ("LessThan", "StrictLessThan", "GreaterThan", "StrictGreaterThan"):
@@ -287,8 +302,15 @@ def _negated(truth: bool | None) -> bool | None:
     return None if truth is None else not truth
 
 
+def _chosen(test: bool | None, one: bool | None, other: bool | None) -> bool | None:
+    if test is None:
+        return one if one == other else None
+    return one if test else other
+
+
 _CONNECTIVES: dict[str, Callable[[list[bool | None]], bool | None]] = {
     "And": _all,
     "Or": lambda truths: _negated(_all([_negated(truth) for truth in truths])),
     "Not": lambda truths: _negated(truths[0]),
+    "ITE": lambda truths: _chosen(*truths),
 }

@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, device, is_array_api_obj, is_jax_a
 from ..errors import AlphaError, DataError, NonFiniteError, RankDeficientError, ShapeError
 from .host import on_host
 
-__all__ = ["BatchedDesign", "batched_design", "first_failure", "weights"]
+__all__ = ["BatchedDesign", "batched_design", "dependent_columns", "first_failure", "weights"]
 
 
 class BatchedDesign(NamedTuple):
@@ -201,11 +201,28 @@ def _solved(xp: Any, triangle: Any, columns: Any) -> Any:
     return both[..., :size, :]
 
 
-def _require_rank(xp: Any, right: Any, size: int) -> None:
-    """Each |r_jj| is the distance of a column from the span of those before it."""
+def dependent_columns(right: Any, size: float) -> Any:
+    """(...) whether a column of X = Q R depends on those before it, for R (..., d, d).
+
+    Each |r_jj| is the distance of a column from the span of those before it.
+
+    Parameters
+    ----------
+    size : the larger dimension of X, to which rounding is in proportion.
+
+    Examples
+    --------
+    >>> bool(dependent_columns(np.asarray([[1.0, 1.0], [0.0, 1e-16]]), 2))
+    True
+    """
+    xp = array_namespace(right)
     lengths = xp.linalg.vector_norm(right, axis=-2)
     unit = float(xp.finfo(right.dtype).eps) * size
-    dependent = xp.any(xp.abs(xp.linalg.diagonal(right)) <= unit * lengths, axis=-1)
+    return xp.any(xp.abs(xp.linalg.diagonal(right)) <= unit * lengths, axis=-1)
+
+
+def _require_rank(xp: Any, right: Any, size: int) -> None:
+    dependent = dependent_columns(right, size)
     if bool(xp.any(dependent)):
         count, first = first_failure(dependent)
         raise RankDeficientError(

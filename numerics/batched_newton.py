@@ -9,8 +9,17 @@ from typing import Any, NamedTuple
 
 from array_api_compat import device, is_numpy_array
 
-from .array_losses import Expansion, signed_loss, softmax_loss
 from .kernels import Kernel
+from .loss_terms import (
+    COUPLED,
+    SIGNED_CROSS_ENTROPY,
+    Logits,
+    cross_entropy,
+    penalised,
+    penalised_curvature,
+    penalty_term,
+    separate,
+)
 
 __all__ = ["Problems", "Solution", "minimise", "relative_gradient"]
 
@@ -21,6 +30,14 @@ _PATIENCE = 5
 _ARMIJO, _WOLFE = 1e-4, 0.8
 _LEAST_DAMPING, _LARGEST_DAMPING = 1e-7, 1e9
 _BLOCK = 2**19
+
+
+class Expansion(NamedTuple):
+    """Value (..., n), gradient (..., n, K) and Hessian (..., n, K, K) of the loss of n samples."""
+
+    value: Any
+    gradient: Any
+    hessian: Any
 
 
 @dataclass(frozen=True)
@@ -67,13 +84,22 @@ class Problems:
     def expansion(self, logits: Any) -> Expansion:
         """The per-sample losses at logits (..., n, K), with derivatives."""
         if self.indicator is None:
-            return signed_loss(self.xp, self.penalty, self.alpha, logits)
-        return softmax_loss(self.xp, self.penalty, self.alpha, logits, self.indicator)
+            entropy, penalty = SIGNED_CROSS_ENTROPY, separate(self.penalty)
+        else:
+            entropy = cross_entropy(self.indicator, axis=-1)
+            penalty = penalty_term(self.penalty)
+        at = Logits(logits, axis=-1)
+        curvature = penalised_curvature(self.alpha, entropy.curvature(at), penalty.curvature(at))
+        return Expansion(
+            penalised(self.alpha, entropy.value(at), penalty.value(at))[..., 0],
+            penalised(self.alpha, entropy.gradient(at), penalty.gradient(at)),
+            curvature.matrix,
+        )
 
     @property
     def level_is_free(self) -> Any:
         """(..., 1, 1) whether the loss leaves the common level of the K logits free."""
-        if self.penalty.name in ("label-smoothing", "entropy"):
+        if self.penalty.name in COUPLED:
             return self.alpha >= 0
         return self.alpha == 0
 

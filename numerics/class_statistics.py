@@ -13,6 +13,7 @@ from typing import Any
 from array_api_compat import array_namespace, device
 
 from ..errors import RankDeficientError
+from .batched_design import dependent_columns
 
 __all__ = ["ClassStatistics", "between_root", "least_squares", "merged", "summary"]
 
@@ -125,7 +126,7 @@ def least_squares(statistics: ClassStatistics, targets: Any, *, bias: bool) -> t
         system = xp.concat([means[:1, :] + first * origin, means[1:, :], statistics.root])
         aims_left = aims
     q, r = xp.linalg.qr(system)
-    _require_full_rank(xp, r, float(xp.sum(statistics.counts)))
+    _require_full_rank(r, float(xp.sum(statistics.counts)))
     slopes = xp.linalg.solve(r, q[: aims_left.shape[0], :].T @ aims_left)
     if not bias:
         return slopes, xp.zeros_like(slopes[0, :])
@@ -146,12 +147,9 @@ def _reflection(xp: Any, v: Any) -> tuple[Any, Any]:
     return reflect, -length
 
 
-def _require_full_rank(xp: Any, r: Any, samples: float) -> None:
-    """Each |r_jj| is the distance of a column from the span of those before it."""
-    lengths = xp.linalg.vector_norm(r, axis=0)
+def _require_full_rank(r: Any, samples: float) -> None:
     columns = r.shape[-1]
-    unit = float(xp.finfo(r.dtype).eps) * max(samples, columns)
-    if r.shape[0] < columns or bool(xp.any(xp.abs(xp.linalg.diagonal(r)) <= unit * lengths)):
+    if r.shape[0] < columns or bool(dependent_columns(r, max(samples, columns))):
         raise RankDeficientError(
             f"the {columns} features (with a bias, less their means) are linearly dependent; "
             "expected linearly independent columns; drop some"

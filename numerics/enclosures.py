@@ -17,6 +17,7 @@ BallFunction = Callable[[arb], arb]
 
 _CELLS = 16
 _MAX_SPLITS = 4000
+_TURNS = 3
 
 
 def ball_above(x: arb) -> float:
@@ -142,8 +143,11 @@ def _cell(
     if a < b and not any(a <= kink <= b for kink in kinks) and math.isfinite(top - bottom):
         centre = arb(a + (b - a) / 2)
         value = (slope(centre) - slope(fixed)) / (centre - fixed)
-        derivative = (curvature(cell) - hull(arb(bottom), arb(top))) / distance
-        narrow(value + derivative * (cell - centre))
+        bend = curvature(cell)
+        # w' has a range as wide as that of w: each turn narrows one by the other.
+        for _ in range(_TURNS):
+            derivative = (bend - hull(arb(bottom), arb(top))) / distance
+            narrow(value + derivative * (cell - centre))
     return bottom, top
 
 

@@ -68,8 +68,10 @@ def fit(
     ------
     UnsupportedPenaltyError : the penalty has kinks and is not convex.
     SeparableError : alpha = 0 and the data is separable; it carries a separating direction.
-    NotConvergedError : the goal was not reached in ``max_iter`` steps.
-    AlphaError, ShapeError, NonFiniteError, DataError
+    NotConvergedError : the goal was not reached in ``max_iter`` steps; or columns are so nearly
+        dependent that weights rounded to float64 have a residual above 2^-26.
+    DataError : the result does not fit float32, the type of X.
+    AlphaError, ShapeError, NonFiniteError
 
     Examples
     --------

@@ -6,13 +6,15 @@ right at z = 0, where automatic differentiation of abs(z) is not, and finite whe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from ..errors import AlphaError, ShapeError
 from .autodiff import with_derivatives
-from .kernels import Kernel, kernel
+from .kernels import kernel
+from .loss_terms import LOGISTIC, Logits, penalised, penalty_term, surprise
 
 __all__ = ["regularized_cross_entropy"]
 
@@ -54,63 +56,25 @@ def regularized_cross_entropy(
     xp = array_namespace(logits)
     if xp.finfo(logits.dtype).bits < 32:
         logits = xp.astype(logits, xp.float32)
+    # JAX and PyTorch differentiate f by its formulas, not by the operations that compute it.
+    f = replace(f, value=with_derivatives(f.value, f.slope, f.curvature))
     if labels is None:
-        return (1 - alpha) * _cross_entropy(logits) + alpha * _smooth(f)(logits)
+        return penalised(alpha, with_derivatives(*LOGISTIC)(logits), f.value(logits))
     shape = tuple(logits.shape)
-    log_p = _log_softmax(xp, logits)
     if xp.isdtype(labels.dtype, "real floating"):
         if tuple(labels.shape) != shape:
             raise ShapeError(
                 f"labels have the shape {tuple(labels.shape)} and logits {shape}; expected "
                 "probabilities of the logits' shape"
             )
-        surprise = -xp.sum(xp.astype(labels, log_p.dtype) * log_p, axis=-1)
+        labels = xp.astype(labels, logits.dtype)
+    elif tuple(labels.shape) != shape[:-1]:
+        raise ShapeError(
+            f"labels have the shape {tuple(labels.shape)} and logits {shape}; expected one "
+            "integer for every row of logits"
+        )
     else:
-        if tuple(labels.shape) != shape[:-1]:
-            raise ShapeError(
-                f"labels have the shape {tuple(labels.shape)} and logits {shape}; expected one "
-                "integer for every row of logits"
-            )
-        surprise = -xp.take_along_axis(log_p, labels[..., None], axis=-1)[..., 0]
-    return (1 - alpha) * surprise + alpha * _penalty(xp, f, logits, log_p)
-
-
-def _penalty(xp: Any, f: Kernel, logits: Any, log_p: Any) -> Any:
-    if f.name == "label-smoothing":
-        return -xp.mean(log_p, axis=-1)
-    if f.name == "entropy":
-        return xp.sum(xp.exp(log_p) * log_p, axis=-1)
-    return xp.sum(_smooth(f)(logits), axis=-1)
-
-
-def _smooth(f: Kernel) -> Any:
-    return with_derivatives(f.value, f.slope, f.curvature)
-
-
-def _log_softmax(xp: Any, z: Any) -> Any:
-    shifted = z - xp.max(z, axis=-1, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
-
-
-def _cross_entropy(z: Any) -> Any:
-    """log(1 + exp(-z)), without overflow and with all digits where it is small."""
-    xp = array_namespace(z)
-
-    def decayed(z: Any) -> tuple[Any, Any]:
-        """sigmoid(-|z|) and sigmoid(|z|)."""
-        decay = xp.exp(-xp.abs(z))
-        return decay / (1 + decay), 1 / (1 + decay)
-
-    def value(z: Any) -> Any:
-        size = xp.abs(z)
-        return xp.log1p(xp.exp(-size)) + (size - z) / 2
-
-    def slope(z: Any) -> Any:
-        small, large = decayed(z)
-        return -xp.where(z > 0, small, large)
-
-    def curvature(z: Any) -> Any:
-        small, large = decayed(z)
-        return small * large
-
-    return with_derivatives(value, slope, curvature)(z)
+        labels = labels[..., None]
+    at = Logits(logits, axis=-1)
+    entropy, penalty = surprise(at, labels), penalty_term(f).value(at)
+    return penalised(alpha, entropy[..., 0], penalty[..., 0])

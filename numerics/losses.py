@@ -1,8 +1,7 @@
-"""The per-sample loss (1 - alpha) CE + alpha f on logits: values, gradients, curvature.
+"""The per-sample loss (1 - alpha) CE + alpha f of labelled samples, and where it sends the logits.
 
-The one place where solvers and certificates meet the penalties: it asks
-:func:`logitreg.numerics.kernels.kernel` for f, f' and f''. Logits have the shape (n_samples,
-n_outputs), or (n_samples, n_outputs, n_alphas) for many alphas at once, one for each last index.
+Logits have the shape (n_samples, n_outputs), or (n_samples, n_outputs, n_alphas) for many alphas at
+once, one for each last index. The formulas are in :mod:`logitreg.numerics.loss_terms`.
 """
 
 from __future__ import annotations
@@ -15,17 +14,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import expit, logsumexp, softmax
 
 from ..errors import AlphaError, NoFiniteTargetError
 from .kernels import kernel
+from .loss_terms import (
+    COUPLED,
+    LOGISTIC,
+    SIGNED_CROSS_ENTROPY,
+    Curvature,
+    Logits,
+    Signed,
+    Term,
+    cross_entropy,
+    penalised,
+    penalised_curvature,
+    separate,
+)
 from .rounding import Matrix
 from .targets import target
 
 __all__ = [
     "Pointwise",
     "SampleLoss",
-    "Terms",
     "check_alpha",
     "is_shift_invariant",
     "penalty_name",
@@ -33,8 +43,6 @@ __all__ = [
     "sample_loss",
     "target_levels",
 ]
-
-CurvatureProduct = Callable[[Matrix], Matrix]
 
 _TINY = 1e-290
 
@@ -60,63 +68,53 @@ class Pointwise:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """One of the two terms of the loss of every sample.
-
-    Attributes
-    ----------
-    value : logits -> the terms, without the axis of the outputs.
-    gradient : logits -> an array of their shape.
-    curvature : logits -> the product of each sample's Hessian with a given array of their shape.
-    restrict : indices of alphas -> the term for those; None where it is the same for all.
-    pointwise : the penalty, if the term is one that acts on each logit by itself.
-    """
-
-    value: Callable[[Matrix], Matrix]
-    gradient: Callable[[Matrix], Matrix]
-    curvature: Callable[[Matrix], CurvatureProduct]
-    restrict: Callable[[NDArray[np.intp]], Terms] | None = None
-    pointwise: Pointwise | None = None
-
-
-@dataclass(frozen=True)
 class SampleLoss:
     """(1 - alpha) ``entropy`` + alpha ``penalty``; alpha = 0 where there is no penalty.
 
     Attributes
     ----------
-    alpha : a number, or an array over the last axis of the logits.
+    alpha : a number, or an array that broadcasts with the logits.
+    pointwise : the penalty, if it acts on each logit by itself.
     """
 
     alpha: Any
-    entropy: Terms
-    penalty: Terms | None
+    entropy: Term
+    penalty: Term | None
+    pointwise: Pointwise | None = None
 
-    def value(self, logits: Matrix) -> Matrix:
+    def at(self, logits: Any) -> Logits:
+        """The logits with what the methods below compute of them, to be given to several."""
+        return logits if isinstance(logits, Logits) else Logits(logits, axis=1)
+
+    def value(self, logits: Any) -> Any:
         """The loss of every sample."""
-        return self._sum(lambda term: term.value(logits))
+        at = self.at(logits)
+        return at.xp.squeeze(self._sum(lambda term: term.value(at)), axis=1)
 
-    def gradient(self, logits: Matrix) -> Matrix:
+    def gradient(self, logits: Any) -> Any:
         """Its gradient in the logits of the sample."""
-        return self._sum(lambda term: term.gradient(logits))
+        at = self.at(logits)
+        return self._sum(lambda term: term.gradient(at))
 
-    def curvature(self, logits: Matrix) -> CurvatureProduct:
-        """The product of the Hessian of every sample with an array of the logits' shape."""
-        terms = (self.entropy,) if self.penalty is None else (self.entropy, self.penalty)
-        products = {id(term): term.curvature(logits) for term in terms}
-        return lambda u: self._sum(lambda term: products[id(term)](u))
+    def curvature(self, logits: Any) -> Curvature:
+        """The Hessian of every sample, a function that multiplies arrays of the logits' shape."""
+        at = self.at(logits)
+        entropy = self.entropy.curvature(at)
+        if self.penalty is None:
+            return entropy
+        return penalised_curvature(self.alpha, entropy, self.penalty.curvature(at))
 
     def restrict(self, columns: NDArray[np.intp]) -> SampleLoss:
-        """The loss for some of the alphas, which are an array."""
+        """The loss for some of the alphas, which are an array for the last axis of the logits."""
         penalty = self.penalty
         if penalty is not None and penalty.restrict is not None:
             penalty = penalty.restrict(columns)
         return replace(self, alpha=self.alpha[columns], penalty=penalty)
 
-    def _sum(self, part: Callable[[Terms], Matrix]) -> Matrix:
+    def _sum(self, part: Callable[[Term], Any]) -> Any:
         if self.penalty is None:
             return part(self.entropy)
-        return np.asarray((1 - self.alpha) * part(self.entropy) + self.alpha * part(self.penalty))
+        return penalised(self.alpha, part(self.entropy), part(self.penalty))
 
 
 def penalty_name(penalty: Any) -> str:
@@ -126,7 +124,7 @@ def penalty_name(penalty: Any) -> str:
 
 def is_shift_invariant(penalty: Any, alpha: float) -> bool:
     """Whether the K-class loss leaves the common level of a sample's logits free."""
-    return alpha == 0 or penalty_name(penalty) in ("label-smoothing", "entropy")
+    return alpha == 0 or penalty_name(penalty) in COUPLED
 
 
 def check_alpha(alpha: float, *, zero: bool) -> float:
@@ -175,34 +173,47 @@ def sample_loss(
     >>> sample_loss("quadratic", 0.5).value(np.array([[0.0]]))
     array([0.34657359])
     """
-    if labels is None or labels.shape[1:] == (2,):
-        entropy = _binary_entropy(None if labels is None else labels[:, 1:])
+    coupled = False
+    if labels is None:
+        entropy = SIGNED_CROSS_ENTROPY
+    elif labels.shape[1:] == (2,):
+        entropy = separate(_averaged(LOGISTIC, labels))
     else:
-        entropy = _entropy_of(np.eye(classes)[labels] if labels.ndim == 1 else labels)
+        entropy = cross_entropy(np.eye(classes)[labels] if labels.ndim == 1 else labels, axis=1)
+        coupled = penalty_name(penalty) in COUPLED
     if np.ndim(alpha) == 0 and alpha == 0:
         return SampleLoss(alpha, entropy, None)
-    name = penalty_name(penalty)
-    if labels is not None and labels.shape[1:] != (2,) and name in _COUPLED:
-        return SampleLoss(alpha, entropy, _COUPLED[name]())
-    return SampleLoss(alpha, entropy, _separate(pointwise(penalty, labels)))
+    if coupled:
+        return SampleLoss(alpha, entropy, COUPLED[penalty_name(penalty)])
+    f = pointwise(penalty, labels)
+    return SampleLoss(alpha, entropy, separate(f), pointwise=f)
 
 
 def pointwise(penalty: Any, labels: NDArray[Any] | None = None) -> Pointwise:
     """The penalty on single logits: f(z), or for distributions over two classes the average
     p f(z) + (1 - p) f(-z), which is f again where f is even."""
     f = kernel(penalty)
-    stiff = bool(f.kinks) or not math.isfinite(f.curvature(0.0))
+    kinks = f.kinks
+    stiff = bool(kinks) or not math.isfinite(f.curvature(0.0))
     if stiff:
         bend = f.curvature
         # Next to zero instead of at zero f'' is finite, if large.
         f = replace(f, curvature=lambda z: bend(np.where(np.abs(z) < _TINY, _TINY, z)))
+    if labels is not None and labels.shape[1:] == (2,):
+        kinks = tuple(sorted({*kinks, *(-point for point in kinks)}))
+    signed = _averaged(Signed(f.value, f.slope, f.curvature), labels)
+    return Pointwise(*signed, kinks, stiff, f.convex)
+
+
+def _averaged(f: Signed, labels: NDArray[Any] | None) -> Signed:
+    """p f(z) + (1 - p) f(-z) for labels (n_samples, 2) with shares p of class 1; else f."""
     if labels is None or labels.shape[1:] != (2,):
-        return Pointwise(f.value, f.slope, f.curvature, f.kinks, stiff, f.convex)
+        return f
     share = labels[:, 1:]
 
     def mix(function: Callable[[Matrix], Matrix], sign: float) -> Callable[[Matrix], Matrix]:
         def average(z: Matrix) -> Matrix:
-            p = _aligned(share, z)
+            p = share.reshape(share.shape + (1,) * (z.ndim - 2))
             here, there = function(z), function(-z)
             # An infinite value counts only where the label has a share in the sample.
             return np.asarray(
@@ -211,110 +222,7 @@ def pointwise(penalty: Any, labels: NDArray[Any] | None = None) -> Pointwise:
 
         return average
 
-    kinks = tuple(sorted({*f.kinks, *(-point for point in f.kinks)}))
-    return Pointwise(mix(f.value, 1), mix(f.slope, -1), mix(f.curvature, 1), kinks, stiff, f.convex)
-
-
-def _aligned(per_sample: Matrix, logits: Matrix) -> Matrix:
-    """(n_samples, n) shaped to broadcast against logits for one alpha or for many."""
-    return per_sample.reshape(per_sample.shape + (1,) * (logits.ndim - 2))
-
-
-def _binary_entropy(share: Matrix | None) -> Terms:
-    """log(1 + exp(-z)), averaged over the labels if class 1 has a ``share`` of each sample."""
-
-    def value(z: Matrix) -> Matrix:
-        hard = np.maximum(-z, 0) + np.log1p(np.exp(-np.abs(z)))
-        soft = hard if share is None else hard + (1 - _aligned(share, z)) * z
-        return np.asarray(soft[:, 0])
-
-    def gradient(z: Matrix) -> Matrix:
-        if share is None:
-            return np.asarray(-expit(-z))
-        p = _aligned(share, z)
-        return np.asarray((1 - p) * expit(z) - p * expit(-z))
-
-    def curvature(z: Matrix) -> CurvatureProduct:
-        diagonal = expit(z) * expit(-z)
-        return lambda u: diagonal * u
-
-    return Terms(value, gradient, curvature)
-
-
-def _entropy_of(labels: Matrix) -> Terms:
-    rows, likeliest = np.arange(len(labels)), np.argmax(labels, axis=1)
-
-    def value(z: Matrix) -> Matrix:
-        return np.asarray(logsumexp(z, axis=1) - np.sum(_aligned(labels, z) * z, axis=1))
-
-    def gradient(z: Matrix) -> Matrix:
-        difference = softmax(z, axis=1) - _aligned(labels, z)
-        # They sum to zero: that tells the largest share without cancellation.
-        difference[rows, likeliest] = 0
-        difference[rows, likeliest] = -np.sum(difference, axis=1)
-        return np.asarray(difference)
-
-    return Terms(value, gradient, _softmax_curvature)
-
-
-def _softmax_curvature(z: Matrix) -> CurvatureProduct:
-    p = softmax(z, axis=1)
-    return lambda u: p * _deviation(p, u)
-
-
-def _separate(f: Pointwise) -> Terms:
-    def curvature(z: Matrix) -> CurvatureProduct:
-        # |z|^p with 1 < p < 2 has infinite curvature at zero: there any large number serves Newton.
-        diagonal = np.minimum(f.curvature(z), 1e12)
-        return lambda u: diagonal * u
-
-    return Terms(lambda z: np.sum(f.value(z), axis=1), f.slope, curvature, pointwise=f)
-
-
-def _label_smoothing() -> Terms:
-    return Terms(
-        lambda z: np.asarray(logsumexp(z, axis=1) - np.mean(z, axis=1)),
-        lambda z: np.asarray(softmax(z, axis=1) - 1 / z.shape[1]),
-        _softmax_curvature,
-    )
-
-
-def _entropy() -> Terms:
-    def parts(z: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-        log_p = np.asarray(z - logsumexp(z, axis=1, keepdims=True))
-        p = np.exp(log_p)
-        return p, log_p, np.sum(p * log_p, axis=1, keepdims=True)
-
-    def value(z: Matrix) -> Matrix:
-        return np.asarray(parts(z)[2][:, 0])
-
-    def gradient(z: Matrix) -> Matrix:
-        p, log_p, mean = parts(z)
-        return np.asarray(p * (log_p - mean))
-
-    def curvature(z: Matrix) -> CurvatureProduct:
-        p, log_p, mean = parts(z)
-
-        def apply(u: Matrix) -> Matrix:
-            change = _deviation(p, u)
-            dp = p * change
-            d_mean = np.sum(dp * log_p, axis=1, keepdims=True)
-            return np.asarray(dp * (log_p - mean) + p * (change - d_mean))
-
-        return apply
-
-    return Terms(value, gradient, curvature)
-
-
-def _deviation(p: Matrix, u: Matrix) -> Matrix:
-    """u minus its mean under p, so that p * deviation = (diag p - p p^T) u."""
-    return np.asarray(u - np.sum(p * u, axis=1, keepdims=True))
-
-
-_COUPLED: dict[str, Callable[[], Terms]] = {
-    "label-smoothing": _label_smoothing,
-    "entropy": _entropy,
-}
+    return Signed(mix(f.value, 1), mix(f.slope, -1), mix(f.curvature, 1))
 
 
 def target_levels(penalty: Any, alpha: float, classes: int) -> tuple[float, float]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .coordinates import Coordinates
+from .loss_terms import Logits
 from .losses import SampleLoss
 from .rounding import Matrix
 
@@ -49,10 +50,11 @@ class Minimum:
     reached: Flags
 
 
-def gradient_scale(basis: Coordinates, loss: SampleLoss, logits: Matrix) -> Matrix:
+def gradient_scale(basis: Coordinates, loss: SampleLoss, logits: Any) -> Matrix:
     """(n_alphas,) ||G|| + ||H z||, G the gradients of the samples and H their curvatures."""
-    gradients = basis.weighted(loss.gradient(logits))
-    return np.asarray(norms(gradients) + norms(basis.weighted(loss.curvature(logits)(logits))))
+    at = loss.at(logits)
+    bent = loss.curvature(at)(at.z)
+    return np.asarray(norms(basis.weighted(loss.gradient(at))) + norms(basis.weighted(bent)))
 
 
 def scaled_start(basis: Coordinates, loss: SampleLoss, targets: Matrix, alphas: int) -> Matrix:
@@ -68,7 +70,7 @@ def scaled_start(basis: Coordinates, loss: SampleLoss, targets: Matrix, alphas: 
     """
     direction = basis.collect(basis.weighted(targets))
     logits = basis.weighted(basis.spread(direction), -1)[..., None]
-    factors = np.concatenate([[0.0], 2.0 ** np.arange(-6, 8)])
+    factors = np.concatenate([[0.0], 2.0 ** np.arange(-6, 11)])
     with np.errstate(over="ignore", invalid="ignore"):
         losses = [_total(basis, loss, s * np.repeat(logits, alphas, axis=2)) for s in factors]
     best = np.argmin(np.where(np.isfinite(losses), losses, np.inf), axis=0)
@@ -106,9 +108,10 @@ def newton(
     c, logits = start, basis.weighted(basis.spread(start), -1)
     for step in range(max_steps + 1):
         part = loss.restrict(active)
-        gradient = basis.collect(basis.weighted(part.gradient(logits)))
+        at = part.at(logits)
+        gradient = basis.collect(basis.weighted(part.gradient(at)))
         size = norms(gradient)
-        unit = gradient_scale(basis, part, logits) if scale is None else scale(logits, active)
+        unit = gradient_scale(basis, part, at) if scale is None else scale(logits, active)
         relative = np.where(unit > 0, size / np.where(unit > 0, unit, 1), 0)
         stalled[active] = np.where(relative < 0.9 * best[active], 0, stalled[active] + 1)
         better = relative <= best[active]
@@ -125,9 +128,9 @@ def newton(
         tolerance = size * np.clip(fraction, _CG_ACCURACY, 0.1)
         reach = norms(c) + norms(basis.weighted(np.ones_like(logits[:, :1])))
         damping = size / (_REACH * reach)
-        direction = _conjugate_gradients(basis, part, logits, -gradient, damping, tolerance)
+        direction = _conjugate_gradients(basis, part, at, -gradient, damping, tolerance)
         change = basis.weighted(basis.spread(direction), -1)
-        length = _step_lengths(basis, part, logits, change)
+        length = _step_lengths(basis, part, at, change)
         going &= length > 0
         active, length = active[going], length[going]
         c = c[..., going] + length * direction[..., going]
@@ -140,7 +143,7 @@ def newton(
 def _conjugate_gradients(
     basis: Coordinates,
     loss: SampleLoss,
-    logits: Matrix,
+    at: Logits,
     rhs: Matrix,
     damping: Matrix,
     tolerance: Matrix,
@@ -152,7 +155,7 @@ def _conjugate_gradients(
     """
     result = np.zeros_like(rhs)
     active = np.arange(rhs.shape[2])
-    curvature, rough = loss.curvature(logits), basis.rough
+    curvature, rough = loss.curvature(at), basis.rough
     solution, residual, direction = np.zeros_like(rhs), rhs, rhs
     squared = _inner(rhs, rhs)
     for _ in range(min(rhs[..., 0].size + 10, _CG_STEPS)):
@@ -175,25 +178,25 @@ def _conjugate_gradients(
             active = active[going]
             solution, residual = solution[..., going], residual[..., going]
             direction, squared = direction[..., going], squared[going]
-            curvature = loss.restrict(active).curvature(logits[..., active])
+            curvature = loss.restrict(active).curvature(at.z[..., active])
     result[..., active] = solution
     return result
 
 
-def _step_lengths(basis: Coordinates, loss: SampleLoss, logits: Matrix, step: Matrix) -> Matrix:
+def _step_lengths(basis: Coordinates, loss: SampleLoss, at: Logits, step: Matrix) -> Matrix:
     """For every alpha the largest 2^-k that decreases the loss, or 0: by Armijo's rule, or where
     rounding hides the decrease by the slope at the end of the step, which a quadratic model lets
     rise to at most -0.8 times that at its start [1]_.
 
     .. [1] Hager and Zhang, SIAM J. Optim. 16, 170 (2005): the approximate Wolfe condition.
     """
-    before = loss.value(logits)
+    before = loss.value(at)
     noise = 1e-14 * np.sum(basis.weighted(np.abs(before), 2), axis=0)
-    slope = _slope(basis, loss, logits, step)
+    slope = _slope(basis, loss, at, step)
     length = np.ones(step.shape[2])
     accepted = np.zeros(step.shape[2], dtype=bool)
     for _ in range(_SEARCH_STEPS):
-        trial = logits + length * step
+        trial = loss.at(at.z + length * step)
         with np.errstate(over="ignore", invalid="ignore"):
             change = np.sum(basis.weighted(loss.value(trial) - before, 2), axis=0)
             accepted |= change <= np.minimum(1e-4 * length * slope, -noise)
@@ -206,8 +209,8 @@ def _step_lengths(basis: Coordinates, loss: SampleLoss, logits: Matrix, step: Ma
     return np.where(accepted, length, 0)
 
 
-def _slope(basis: Coordinates, loss: SampleLoss, logits: Matrix, step: Matrix) -> Matrix:
-    return np.asarray(np.sum(basis.weighted(loss.gradient(logits) * step, 2), axis=(0, 1)))
+def _slope(basis: Coordinates, loss: SampleLoss, at: Logits, step: Matrix) -> Matrix:
+    return np.asarray(np.sum(basis.weighted(loss.gradient(at) * step, 2), axis=(0, 1)))
 
 
 def _total(basis: Coordinates, loss: SampleLoss, logits: Matrix) -> Matrix:

@@ -10,6 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_array
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import DataError
 from .coordinates import Coordinates, coordinates
 from .design import Design, checked_weights, design
 from .host import on_host
@@ -105,13 +106,21 @@ def problem(X: Any, y: Any, bias: bool, sample_weight: ArrayLike | None) -> Prob
 def _home(X: Any) -> Callable[[Matrix], Any]:
     if not is_array_api_obj(X):
         return lambda values: values
-    single = str(X.dtype).endswith("float32")
+    fitting = _single if str(X.dtype).endswith("float32") else np.asarray
     if is_numpy_array(X):
-        return lambda values: values.astype(np.float32) if single else values
+        return fitting
     xp, place = array_namespace(X), device(X)
+    # Without 64 bits enabled JAX has no float64.
+    return lambda values: xp.asarray(fitting(values), device=place)
 
-    def convert(values: Matrix) -> Any:
-        # Without 64 bits enabled JAX has no float64.
-        return xp.asarray(values.astype(np.float32) if single else values, device=place)
 
-    return convert
+def _single(values: Matrix) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    if not np.all(np.isfinite(rounded)):
+        raise DataError(
+            f"the weights and logits reach {np.max(np.abs(values)):.1e}, which float32 does not "
+            "hold, the type of X; expected at most 3.4e38; rescale the features, or pass X in "
+            "float64"
+        )
+    return rounded

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.linalg import lstsq
 
 from .coordinates import Coordinates
-from .losses import CurvatureProduct, Pointwise, SampleLoss, Terms
+from .loss_terms import Curvature, Logits, Term, penalised
+from .losses import Pointwise, SampleLoss
 from .newton import ACCEPTED, GOAL, Minimum, newton, norms
 from .rounding import Matrix
 
@@ -50,7 +51,7 @@ class Multipliers:
         """The same for some of the alphas."""
         return Multipliers(self.f, self.y[..., columns], self.stiffness[columns])
 
-    def terms(self) -> Terms:
+    def term(self) -> Term:
         """The smooth penalty in place of f."""
 
         last: list[tuple[Matrix, Matrix, Matrix]] = []
@@ -61,19 +62,21 @@ class Multipliers:
                 last[:] = [(z, *self.at(z))]
             return last[0][1:]
 
-        def value(z: Matrix) -> Matrix:
-            v, _ = at(z)
-            gap = z - v
+        def value(logits: Logits) -> Matrix:
+            v, _ = at(logits.z)
+            gap = logits.z - v
             return np.asarray(
-                np.sum(self.f.value(v) + gap * (self.y + self.stiffness * gap / 2), axis=1)
+                logits.sum(self.f.value(v) + gap * (self.y + self.stiffness * gap / 2))
             )
 
-        def curvature(z: Matrix) -> CurvatureProduct:
-            diagonal = _softened(self.f, at(z)[0], self.stiffness)
-            return lambda u: diagonal * u
+        def curvature(logits: Logits) -> Curvature:
+            return Curvature(logits, _softened(self.f, at(logits.z)[0], self.stiffness))
 
-        return Terms(
-            value, lambda z: at(z)[1], curvature, lambda columns: self.restrict(columns).terms()
+        return Term(
+            value,
+            lambda logits: at(logits.z)[1],
+            curvature,
+            lambda columns: self.restrict(columns).term(),
         )
 
 
@@ -105,7 +108,7 @@ def multipliers(
     z = basis.weighted(basis.spread(c), -1)
     one = np.zeros_like(z)
     one[:, 0] = 1
-    bend = np.mean(loss.entropy.curvature(z)(one)[:, 0], axis=0)
+    bend = np.mean(loss.entropy.curvature(loss.at(z))(one)[:, 0], axis=0)
     v, y = np.zeros_like(z), np.zeros_like(z)
     stiffness = _STIFFNESS * np.maximum(bend, 1e-8) * (1 - loss.alpha) / loss.alpha
     stiffest = _STIFFEST * stiffness
@@ -119,7 +122,7 @@ def multipliers(
         state = Multipliers(f, y[..., active], stiffness[active])
         found = newton(
             basis,
-            SampleLoss(part.alpha, part.entropy, state.terms()),
+            SampleLoss(part.alpha, part.entropy, state.term()),
             c[..., active],
             max(max_steps - int(np.max(steps[active])), 0),
             goal=np.clip(1e-3 * gap[active], GOAL, 1e-4),
@@ -168,7 +171,7 @@ def _balanced(
     z = basis.weighted(basis.spread(c), -1)
 
     def gradient(y: Matrix) -> Matrix:
-        per_sample = (1 - loss.alpha) * loss.entropy.gradient(z) + loss.alpha * y
+        per_sample = penalised(loss.alpha, loss.entropy.gradient(loss.at(z)), y)
         return basis.collect(basis.weighted(per_sample))
 
     rest = gradient(y)
@@ -199,18 +202,18 @@ def _scale(
 
 def entropy_scale(basis: Coordinates, loss: SampleLoss, z: Matrix, y: Matrix) -> Matrix:
     """(n_alphas,) ||CE'|| + ||alpha y|| + ||CE'' z||, to which gradient and gap are relative."""
-    entropy = 1 - loss.alpha
+    entropy, at = 1 - loss.alpha, loss.at(z)
     parts = (
-        entropy * loss.entropy.gradient(z),
+        entropy * loss.entropy.gradient(at),
         loss.alpha * y,
-        entropy * loss.entropy.curvature(z)(z),
+        entropy * loss.entropy.curvature(at)(z),
     )
     return np.asarray(sum(norms(basis.weighted(part)) for part in parts))
 
 
 def gap_size(basis: Coordinates, loss: SampleLoss, z: Matrix, v: Matrix, y: Matrix) -> Matrix:
     """(n_alphas,) ||CE'' (z - v)||, relative: how far z is from the v with the subgradients y."""
-    change = (1 - loss.alpha) * loss.entropy.curvature(z)(z - v)
+    change = (1 - loss.alpha) * loss.entropy.curvature(loss.at(z))(z - v)
     return np.asarray(norms(basis.weighted(change)) / entropy_scale(basis, loss, z, y))
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..errors import UnsupportedPenaltyError
 from .catalogue import CATALOGUE
 from .descent import Slopes
-from .kernels import Kernel, kernel
+from .kernels import kernel
+from .loss_terms import Logits, penalty_term
 
 __all__ = ["is_traceable", "mean_slopes"]
 
@@ -68,31 +69,17 @@ def mean_slopes(
     weak = xp.asarray(column / X.shape[0], dtype=X.dtype, device=device(X))
     strong = xp.asarray((1 - column) / X.shape[0], dtype=X.dtype, device=device(X))
     if codes is None:
-
-        def binary(z: Any, _: slice) -> Any:
-            return weak * f.slope(z) - strong / (1 + xp.exp(z))
-
-        return binary
+        # The logistic slope, in half the passes over memory; exp may overflow to the right result.
+        return lambda z, _: weak * f.slope(z) - strong / (1 + xp.exp(z))
 
     one_hot = xp.asarray(np.eye(classes)[:, codes], dtype=X.dtype, device=device(X))
     weak, strong = weak[..., None], strong[..., None]
+    penalty = penalty_term(f)
 
     def multiclass(z: Any, rows: slice) -> Any:
-        each = xp.reshape(z, (len(alphas), classes, z.shape[1]))
-        shifted = each - xp.max(each, axis=1, keepdims=True)
-        grown = xp.exp(shifted)
-        total = xp.sum(grown, axis=1, keepdims=True)
-        p = grown / total
-        slope = strong * (p - one_hot[:, rows]) + weak * _penalty_slope(xp, f, each, p, shifted)
+        at = Logits(xp.reshape(z, (len(alphas), classes, z.shape[1])), axis=1)
+        # Of the cross-entropy's gradient in all digits the weights would not keep any.
+        slope = strong * (at.p - one_hot[:, rows]) + weak * penalty.gradient(at)
         return xp.reshape(slope, z.shape)
 
     return multiclass
-
-
-def _penalty_slope(xp: Any, f: Kernel, z: Any, p: Any, shifted: Any) -> Any:
-    """The gradient of the K-class penalty; ``shifted`` is log p up to a number per sample."""
-    if f.name == "label-smoothing":
-        return p - 1 / z.shape[1]
-    if f.name == "entropy":
-        return p * (shifted - xp.sum(p * shifted, axis=1, keepdims=True))
-    return f.slope(z)

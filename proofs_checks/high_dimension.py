@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh_tridiagonal
 from scipy.optimize import minimize_scalar, nnls, root, root_scalar
-from scipy.special import expit
 from sympy import Eq, Expr, lambdify
 
+from ..numerics import loss_terms
 from ..numerics.kernels import kernel
+from ..numerics.loss_terms import LOGISTIC
 from ..theory import high_dimension as theory
 from .evidence import Grade, Outcome, Status
 
@@ -101,10 +102,10 @@ def penalised(penalty: str, alpha: float) -> Loss:
     f = kernel(penalty)
 
     def slope(z: Any) -> Any:
-        return alpha * f.slope(z) - (1 - alpha) * expit(-z)
+        return loss_terms.penalised(alpha, LOGISTIC.slope(np.asarray(z)), f.slope(z))
 
     def curvature(z: Any) -> Any:
-        return alpha * f.curvature(z) + (1 - alpha) * expit(z) * expit(-z)
+        return loss_terms.penalised(alpha, LOGISTIC.curvature(np.asarray(z)), f.curvature(z))
 
     return Loss(f"{penalty}, alpha = {alpha:g}", slope, curvature)
 

@@ -382,3 +382,29 @@ def test_rank_that_rounding_hides_is_refused() -> None:
     X[:, 1] = X[:, 0] + 4e-14 * X[:, 1]
     with pytest.raises(RankDeficientError, match="rounding hides"):
         alignment(X, np.ones(20))
+
+
+@pytest.mark.parametrize("alpha", [1e-5, 0.999, 1 - 1e-6])
+@pytest.mark.parametrize("name", ["label-smoothing", "log-cosh", "pseudo-huber"])
+def test_the_spread_of_curvatures_is_sharp_for_every_strength(name: str, alpha: float) -> None:
+    X = np.array([[1.0, 0.3], [2.0, -1.0], [-0.5, 0.4], [0.7, 1.0]])
+    weights = fit(X, penalty=name, alpha=alpha).weights
+    certificate = alignment(X, weights, penalty=name, alpha=alpha)
+    slope, _ = REFERENCE[name]
+    with mp.workdps(50):
+        target = mpf(certificate.target)
+
+        def full(z: Any) -> Any:
+            return alpha * slope(z) - (1 - mpf(alpha)) / (1 + mp.exp(z))
+
+        low, high = certificate.logit_min, certificate.logit_max
+        means = [
+            (full(z) - full(target)) / (z - target)
+            for z in (mpf(low) + (mpf(high) - mpf(low)) * k / 997 for k in range(998))
+        ]
+        spread = max(means) - min(means)
+        m, M = map(mpf, certificate.curvature)
+        assert m <= min(means)
+        assert max(means) <= M
+        # A thousand points miss the extremes by less than that; float64 rounds the bounds.
+        assert M - m <= spread * (1 + 1e-4) + mpf(2) ** -49

@@ -204,3 +204,24 @@ def test_numbers_become_balls_that_contain_them():
 def test_functions_without_an_enclosure_are_refused(e):
     with pytest.raises(TypeError, match="no enclosure"):
         ball_function(e, x)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_even_hyperbolic_functions_have_the_range_of_their_ends(sign):
+    z = sp.Symbol("z", real=True)
+    decay = sp.exp(-2 * sp.Abs(z))
+    with precision(96):
+        x = sign * hull(arb(1) / 1000, arb(1) / 500)
+        for form in (
+            sp.cosh(z),
+            sp.sech(z),
+            decay / (1 + decay) ** 2,
+            3 * decay / (1 + decay) ** 2,
+        ):
+            function = ball_function(form, z)
+            ends = function(arb(1) / 1000), function(arb(1) / 500)
+            assert function(x).contains(ends[0].union(ends[1]))
+            assert function(x).rad() < 0.51 * abs(ends[0] - ends[1])
+        # Factor by factor the range is that of one end with the other.
+        factor = ball_function(decay, z)(x)
+        assert (factor / (1 + factor) ** 2).rad() > 10 * abs(ends[0] - ends[1])

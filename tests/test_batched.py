@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +20,6 @@ from logitreg.errors import (
     UnsupportedPenaltyError,
 )
 from logitreg.numerics import batched_newton
-from logitreg.numerics.array_losses import signed_loss, softmax_loss
 from logitreg.numerics.batched import BatchFit, fit_batch
 from logitreg.numerics.kernels import kernel, penalties
 from logitreg.numerics.losses import sample_loss
@@ -157,17 +157,18 @@ def test_losses_are_those_of_the_solver_for_one_problem(name: str) -> None:
     rng = np.random.default_rng(0)
     z, codes = 3 * rng.standard_normal((9, 3)), np.arange(9) % 3
     u, alpha = rng.standard_normal((9, 3)), np.full((1, 1), 0.3)
-    ours = softmax_loss(xp, kernel(name), alpha, z, np.eye(3)[codes])
-    theirs = sample_loss(name, 0.3, codes, 3)
+    problems = batched_newton.Problems(xp, kernel(name), alpha, np.eye(9), np.eye(3)[codes], ())
+    ours, theirs = problems.expansion(z), sample_loss(name, 0.3, codes, 3)
     np.testing.assert_allclose(ours.value, theirs.value(z), rtol=1e-13)
     np.testing.assert_allclose(ours.gradient, theirs.gradient(z), atol=1e-14)
     product = np.einsum("nkl,nl->nk", ours.hessian, u)
     np.testing.assert_allclose(product, theirs.curvature(z)(u), atol=1e-14)
-    binary, signed = signed_loss(xp, kernel(name), alpha, z[:, :1]), sample_loss(name, 0.3)
-    np.testing.assert_allclose(binary.value, signed.value(z[:, :1]), rtol=1e-13)
-    np.testing.assert_allclose(binary.gradient, signed.gradient(z[:, :1]), atol=1e-14)
+    binary, signed = replace(problems, indicator=None), sample_loss(name, 0.3)
+    found = binary.expansion(z[:, :1])
+    np.testing.assert_allclose(found.value, signed.value(z[:, :1]), rtol=1e-13)
+    np.testing.assert_allclose(found.gradient, signed.gradient(z[:, :1]), atol=1e-14)
     np.testing.assert_allclose(
-        binary.hessian[..., 0] * u[:, :1], signed.curvature(z[:, :1])(u[:, :1]), atol=1e-14
+        found.hessian[..., 0] * u[:, :1], signed.curvature(z[:, :1])(u[:, :1]), atol=1e-14
     )
 
 

@@ -56,6 +56,85 @@ def test_multiclass_gradient_vanishes_to_rounding_level(penalty: str, bias: bool
     assert (result.bias is None) != bias
 
 
+@pytest.mark.parametrize(
+    ("X", "y", "penalty", "alpha", "bias"),
+    [
+        (np.eye(4), range(4), "pseudo-huber", 1e-3, False),
+        ([[1.0]], None, "quadratic", 1e-300, False),
+        ([[0.0], [-8.0], [-3.0], [9.0]], [0, 1, 0, 2], "label-smoothing", 1e-6, True),
+        ([[0.0, 0.0], [1.0, 1.0], [0.0, 0.5]], [0, 1, 2], "quadratic", 1e-6, True),
+        ([[0.0], [7.4e78], [1.2e81]], [0, 2, 1], "label-smoothing", 1 - 3.6e-12, False),
+    ],
+)
+def test_faint_and_overwhelming_penalties_are_solved_to_rounding_level(
+    X: Any, y: Any, penalty: str, alpha: float, bias: bool
+) -> None:
+    result = fit(X, y, penalty=penalty, alpha=alpha, bias=bias)
+    assert result.residual < 1e-13
+    assert result.iterations < 30
+
+
+def test_a_loss_with_a_faint_penalty_is_solved_at_50_digits() -> None:
+    X = [[0.0, 0.0], [1.0, 1.0], [0.0, 0.5]]
+    ours = fit(X, [0, 1, 2], penalty="quadratic", alpha=1e-6, bias=True)
+    with mp.workdps(50):
+        exact = lr.precise_fit(X, [0, 1, 2], penalty="quadratic", alpha=1e-6, bias=True, digits=50)
+        pairs = list(zip(ours.weights.ravel(), np.ravel(exact.weights), strict=True))
+        largest = max(abs(theirs) for _, theirs in pairs)
+        assert all(abs(mine - theirs) <= 1e-9 * largest for mine, theirs in pairs)
+
+
+NEARLY_PARALLEL = [
+    [-6.09863722e-20, -3.56526721e29],
+    [2.03287907e-20, 1.18842243e29],
+    [0.0, 5.31266229e21],
+    [0.0, 0.0],
+    [-1.35525272e-20, -7.92281625e28],
+    [-5.42101086e-20, -3.16912636e29],
+]
+
+
+def test_a_penalty_that_is_lost_in_rounding_is_named() -> None:
+    with pytest.raises(NotConvergedError, match="below the rounding unit"):
+        fit([[0.0], [1.0], [2.0], [0.5]], [0, 1, 2, 2], alpha=1e-30, bias=True, max_iter=5)
+    with pytest.raises(NotConvergedError) as other:
+        fit([[0.0], [1.0], [2.0], [0.5]], [0, 1, 2, 2], alpha=1e-6, bias=True, max_iter=1)
+    assert "rounding" not in str(other.value)
+
+
+def test_rounded_weights_have_the_residual_that_rounding_leaves() -> None:
+    X = np.array(NEARLY_PARALLEL)
+    result = fit(X, alpha=0.1)
+    terms = np.abs(X) @ np.abs(result.weights)
+    assert result.residual < 2.0**-52 * np.linalg.norm(terms) / np.linalg.norm(result.logits)
+
+
+@pytest.mark.parametrize("distance", [1e-8, 1e-11])
+def test_weights_that_rounding_has_spoilt_are_not_returned(distance: float) -> None:
+    rng = np.random.default_rng(0)
+    column = 1 + 0.1 * rng.standard_normal(8)
+    X = np.stack([column, column + distance * rng.standard_normal(8)], axis=1)
+    if distance == 1e-8:
+        assert fit(X, alpha=0.1).residual < 1e-9
+    else:
+        with pytest.raises(NotConvergedError, match="columns are nearly dependent"):
+            fit(X, alpha=0.1)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-10, 1e30])
+def test_least_norm_weights_in_extreme_units_keep_their_digits(unit: float) -> None:
+    X = unit * np.array([[1.0, -1.0, 3.5], [0.0, -1.0, -2.5], [-1.0, 2.0, 1.0]])
+    assert fit(X, [0, 1, 1], penalty="pseudo-huber", alpha=0.1, bias=True).residual < 1e-14
+
+
+def test_weights_beyond_float32_are_refused() -> None:
+    X = np.array([[1, 0.2], [0.8, -0.3], [1.3, 0.1]])
+    with pytest.raises(DataError, match="float32 does not hold"):
+        fit((1e-39 * X).astype(np.float32))
+    assert np.all(np.isfinite(fit((1e-37 * X).astype(np.float32)).weights))
+    assert np.all(np.isfinite(fit(1e-39 * X).weights))
+
+
 def test_quadratic_minimiser_at_50_digits() -> None:
     X = np.round(8 * binary_data(2, 8, 2)) / 8
     alpha = 0.25

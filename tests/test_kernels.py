@@ -227,6 +227,19 @@ def test_printed_source_has_the_value_of_the_expression() -> None:
     assert kernel(text).value(z) == pytest.approx(reference, rel=1e-14, abs=1e-15)
 
 
+def test_a_maximum_of_a_shifted_absolute_value_has_its_branches() -> None:
+    """SymPy writes its condition as a choice between conditions."""
+    f = kernel("max(abs(z)-1,0)+z**2")
+    z = np.array([-2.0, -1.5, -0.5, 0.0, 0.5, 1.5, 2.0])
+    np.testing.assert_array_equal(f.value(z), np.maximum(abs(z) - 1, 0) + z**2)
+    np.testing.assert_array_equal(f.slope(z), np.sign(z) * (abs(z) > 1) + 2 * z)
+    assert f.kinks == (-1.0, 1.0)
+    assert f.convex
+    with precision(96):
+        for x in z:
+            assert f.balls.curvature(arb(float(x) + 0.1)) == 2
+
+
 def test_an_infinite_value_is_printed_as_infinity() -> None:
     assert printed(oo * Symbol("z", positive=True)) == "xp.full_like(z, math.inf)"
 

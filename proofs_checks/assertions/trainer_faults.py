@@ -43,7 +43,7 @@ def _explains(run: TrainedOn, residual: float) -> bool:
 
 def _gradients(run: TrainedOn, alpha: float) -> Matrix:
     loss = sample_loss(run.penalty, alpha, run.data.codes, run.data.outputs)
-    return loss.gradient(run.data.matrix @ run.solution)
+    return np.asarray(loss.gradient(run.data.matrix @ run.solution))
 
 
 def _strength(run: TrainedOn) -> Diagnosis | None:

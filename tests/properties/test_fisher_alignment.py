@@ -39,10 +39,10 @@ Bounds = Callable[[AlignmentCertificate], tuple[float, ...]]
 few = settings(max_examples=max(1, settings().max_examples // 3))
 
 smooth = penalties(smooth=True, names_only=True)
-# Below, lr.fit may stop before it has converged; above, a certificate takes seconds. For weights
-# that are no minimisers all strengths are tried.
-strengths = alphas(1e-6, 0.999)
-strengths_of_many_classes = alphas(1e-2, 0.99)
+# Closer to zero, where a penalty is lost in rounding beside the cross-entropy, lr.fit may stop
+# before it has converged. For weights that are no minimisers all strengths are tried.
+strengths = alphas(1e-12, 1 - 1e-12)
+strengths_of_many_classes = alphas(1e-9, 1 - 1e-9)
 
 
 def proven(certificate: AlignmentCertificate) -> tuple[float, ...]:
