@@ -12,9 +12,9 @@ import click
 from ..terminal import err, out, progress
 
 if TYPE_CHECKING:
-    from ..plots import Figure
     from ..ledger import Ledger
     from ..mutants import MutantReport
+    from ..plots import Figure
 
 __all__ = ["command"]
 
