@@ -2,8 +2,9 @@
 
     python benchmarks/bench_high_dimension.py
 
-Seconds are of process time. The comparator is what the replica literature publishes: the order parameters by damped fixed-point
-iteration, each expectation by adaptive quadrature, each proximal operator by a scalar minimiser.
+Seconds are of process time. The comparator is what the replica literature publishes: the order
+parameters by damped fixed-point iteration, each expectation by adaptive quadrature, each proximal
+operator by a scalar minimiser.
 """
 
 from __future__ import annotations
