@@ -1,0 +1,29 @@
+"""``logitreg explore``: a page to play with in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..terminal import out
+
+__all__ = ["command"]
+
+
+@click.command("explore")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("explore.html"),
+    show_default=True,
+    help="The page.",
+)
+def command(output: Path) -> None:
+    """Write one self-contained page: choose a penalty, move its strength and the data, and watch.
+
+    Beside report.html the two pages link to each other.
+    """
+    from ..explore import write_explore_page
+
+    out.print(f"Wrote {write_explore_page(output)}.")
