@@ -175,6 +175,7 @@ def render_report(
     *,
     figures: Sequence[Figure] = (),
     left_out: Sequence[str] = (),
+    explore: bool = False,
     generated: datetime | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> str:
@@ -188,6 +189,8 @@ def render_report(
         Plots for the gallery at the end.
     left_out : sequence of str
         The ids of claims that this run did not judge.
+    explore : bool
+        Whether to link to the page explore.html beside this one.
     generated : datetime, optional
         When the ledger was made; now, in UTC, by default.
     versions : mapping of str to str, optional
@@ -197,7 +200,8 @@ def render_report(
     summary = Section(
         "Summary",
         _part("counts", _cross_table(entries), VERDICTS, _used_grades(entries))
-        + _part("facts", _run_facts(entries, left_out, generated or datetime.now(UTC))),
+        + _part("facts", _run_facts(entries, left_out, generated or datetime.now(UTC)))
+        + (_part("explore_link") if explore else Markup()),
         id="summary",
         heading=False,
     )
@@ -228,13 +232,19 @@ def write_report(
     *,
     figures: Sequence[Figure] = (),
     left_out: Sequence[str] = (),
+    explore: bool = False,
     generated: datetime | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> Path:
     """Write :func:`render_report`'s page to `path` in UTF-8 and return the path."""
     path = Path(path)
     page = render_report(
-        ledger, figures=figures, left_out=left_out, generated=generated, versions=versions
+        ledger,
+        figures=figures,
+        left_out=left_out,
+        explore=explore,
+        generated=generated,
+        versions=versions,
     )
     path.write_text(page, encoding="utf-8")
     return path

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from logitreg.errors import NoFiniteTargetError
+from logitreg.proofs_checks.ledger import verify
 from logitreg.proofs_checks.mathml import expression_to_mathml, latex_to_mathml, text_to_html
 from logitreg.proofs_checks.plots import penalty_figure
 from logitreg.proofs_checks.report import (
@@ -455,3 +456,9 @@ def test_verdicts_and_grades_may_be_enumerations() -> None:
 
 def test_an_empty_ledger_says_so() -> None:
     assert "No claims were checked." in Page(render_report(Ledger(), generated=GENERATED)).text
+
+
+def test_the_report_links_to_the_page_to_play_with_only_where_it_was_written() -> None:
+    ledger = verify(["primer.ls-example"], controls=False)
+    assert 'href="explore.html"' in render_report(ledger, explore=True)
+    assert "explore.html" not in render_report(ledger)

@@ -71,7 +71,7 @@ def command(
         )
     out.print(_ledger_table(ledger))
     ledger.write(output / "ledger.json")
-    _write_report(ledger, output / "report.html", figures=not quick)
+    _write_pages(ledger, output, quick=quick)
     out.print(f"\nWrote {output / 'report.html'} and {output / 'ledger.json'}.")
     if ledger.left_out:
         out.print(f"Left out, since they rest on simulations: {', '.join(ledger.left_out)}.")
@@ -152,12 +152,21 @@ def _controls_line(ledger: Ledger) -> str:
     return f"all {total} controls were rejected" if total else "no controls were tried"
 
 
-def _write_report(ledger: Ledger, path: Path, *, figures: bool) -> None:
+def _write_pages(ledger: Ledger, output: Path, *, quick: bool) -> None:
+    """The report and, unless in a hurry, its figures and the page to play with."""
     from ..report import write_report
 
-    drawn: tuple[Figure, ...] = ()
-    if figures:
+    figures: tuple[Figure, ...] = ()
+    if not quick:
+        from ..explore import write_explore_page
         from ..gallery import catalogue_figures
 
-        drawn = catalogue_figures()
-    write_report(ledger, path, figures=drawn, left_out=ledger.left_out)
+        figures = catalogue_figures()
+        write_explore_page(output / "explore.html")
+    write_report(
+        ledger,
+        output / "report.html",
+        figures=figures,
+        left_out=ledger.left_out,
+        explore=not quick,
+    )
