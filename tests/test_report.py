@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -302,12 +301,10 @@ def test_page_has_landmarks_language_header_scopes_and_named_plots(page: Page) -
     )
 
 
-def test_report_is_small_fast_and_the_same_each_time(html: str, tmp_path: Any) -> None:
-    begin = time.perf_counter()
+def test_report_is_small_and_the_same_each_time(html: str, tmp_path: Any) -> None:
     path = write_report(
         demo_ledger(), tmp_path / "report.html", figures=demo_figures(), generated=GENERATED, versions=VERSIONS
     )  # fmt: skip
-    assert time.perf_counter() - begin < 10
     assert path.read_text(encoding="utf-8") == html
     assert len(html.encode()) < 2_000_000
 
