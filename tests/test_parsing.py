@@ -464,3 +464,8 @@ def test_limits_admit_the_largest_and_refuse_the_next():
     assert parse_expression("z+" + spaces + "1") == z + 1
     with pytest.raises(ExpressionError, match="1001 characters"):
         parse_expression("z+" + spaces + " 1")
+
+
+def test_a_formula_that_breaks_off_is_malformed_at_its_end() -> None:
+    with pytest.raises(ExpressionError, match="malformed near column 4"):
+        parse_expression("z +")

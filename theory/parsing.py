@@ -168,7 +168,7 @@ def _read_text(text: str) -> Expr:
     try:
         tree = ast.parse(python, mode="eval")
     except SyntaxError as error:
-        at = column[min((error.offset or 1) - 1, len(python))]
+        at = column[min((error.offset or len(python) + 1) - 1, len(python))]
         raise NotAdmittedError(f"the formula is malformed near column {at}") from None
     try:
         return _read_node(tree.body, python, 0)
