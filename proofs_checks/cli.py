@@ -20,6 +20,7 @@ _SUMMARIES = {
     "show": "One claim: statement, derivation, evidence, witness and controls.",
     "derive": "Derive everything that follows from a penalty of your own.",
     "export": "Write formulas as source text: NumPy, PyTorch, JAX, C, JavaScript, LaTeX.",
+    "figures": "Draw the sources' figures: theory as lines, simulation as points.",
     "explore": "Write a page to play with: loss, target, clustering, accuracy, benefit.",
     "sweep": "Compute a grid of experiments; go on where it was stopped.",
     "align": "Certify how far a linear classifier is from Fisher's discriminant.",

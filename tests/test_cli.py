@@ -21,7 +21,7 @@ def run(*arguments: str) -> Result:
 def test_help_names_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("verify", "show", "derive", "export", "explore", "sweep", "align"):
+    for command in ("verify", "show", "derive", "export", "figures", "explore", "sweep", "align"):
         assert command in result.output
         assert run(command, "--help").exit_code == 0
 
