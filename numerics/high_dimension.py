@@ -105,9 +105,9 @@ def asymptotics(
     --------
     >>> limit = asymptotics(0.7, signal_noise=0.5, alpha=0.4)
     >>> round(limit.accuracy, 6)
-    0.843724
+    0.843892
     >>> separable = asymptotics(0.7, signal_noise=0.5, alpha=0.0)
-    >>> separable.margin > 0 and separable.accuracy < limit.accuracy
+    >>> separable.margin > 0 and separable.accuracy > limit.accuracy
     True
     """
     f = kernel(penalty)

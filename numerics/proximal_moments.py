@@ -161,7 +161,7 @@ def break_points(f: Kernel) -> tuple[float, ...]:
         min((float(a), float(b)), key=lambda point: len(repr(point)))
         for a, b in zip(left, right, strict=True)
     }
-    return tuple(sorted({*f.kinks, *jumps, *([0.0] if rough else [])}))
+    return tuple(sorted({*map(float, f.kinks), *jumps, *([0.0] if rough else [])}))
 
 
 def _from_both_ends(place: Any, weights: Any) -> tuple[Any, Any]:

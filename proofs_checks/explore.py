@@ -60,12 +60,13 @@ def explore_page() -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(formula=expression_to_mathml, text=text_to_html)
-    return environment.get_template("explore.html.jinja").render(
+    page = environment.get_template("explore.html.jinja").render(
         controls=CONTROLS,
         penalties=CATALOGUE.values(),
         model=Markup(model_script()),
         view=Markup(_file("explore.js")),
     )
+    return page.lstrip()
 
 
 def write_explore_page(path: str | Path) -> Path:
