@@ -150,7 +150,8 @@ def _extreme(values: list[arb], choose: Callable[[arb, arb], arb]) -> arb:
 
 def _norm(values: list[arb]) -> arb:
     squares = (hull(v.abs_lower() ** 2, v.abs_upper() ** 2) for v in values)
-    return sum(squares, arb(0)).sqrt()
+    # The hull is rounded outwards, and so may reach below zero.
+    return sum(squares, arb(0)).nonnegative_part().sqrt()
 
 
 HessianRange = Callable[[tuple[Matrix, ...]], tuple[Expr, Expr]]
