@@ -27,8 +27,8 @@ def penalties(*, smooth: bool | None = None, names_only: bool = False) -> Search
     >>> from hypothesis import find
     >>> find(penalties(), lambda penalty: True)
     'quadratic'
-    >>> find(penalties(smooth=False), lambda penalty: "cosh" in penalty)
-    'abs(z) + cosh(z)'
+    >>> "cosh" in find(penalties(smooth=False), lambda penalty: "cosh" in penalty)
+    True
     """
     names = sorted(filter(_is_convex, catalogue_names()), key=lambda name: name != "quadratic")
     if smooth is not None:
