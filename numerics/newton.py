@@ -166,7 +166,8 @@ def _conjugate_gradients(
         solution = solution + length * direction
         # Where the very first direction is not curved upwards it is followed a tenth of the reach.
         stuck = straight & ~np.any(solution, axis=(0, 1))
-        solution = np.where(stuck, 0.01 * rhs[..., active] / damping[active], solution)
+        reach = np.where(damping[active] > 0, damping[active], 1)
+        solution = np.where(stuck, 0.01 * rhs[..., active] / reach, solution)
         residual = residual - length * product
         previous, squared = squared, _inner(residual, residual)
         going = ~straight & (squared > tolerance[active] ** 2)
