@@ -231,9 +231,17 @@ def signal_plus_noise(
 
 
 def minimisers(
-    loss: Loss, aspect_ratio: float, effect: float, *, seeds: int = 32
+    loss: Loss,
+    aspect_ratio: float,
+    mean: float,
+    *,
+    deviations: tuple[float, float] = (1.0, 1.0),
+    weight_decay: float = 0.0,
+    seeds: int = 32,
 ) -> tuple[Array, Array]:
-    """a and q of the training minimisers on seeded whitened data, by Newton's method.
+    """S_1 and ||S_perp|| of the training minimisers on seeded data, by Newton's method.
+
+    With deviations of 1 these are a and q of whitened data, whose mean is Delta.
 
     Raises
     ------
@@ -241,17 +249,18 @@ def minimisers(
     """
     # N d^2 = 250 000: large for the limits, small enough for BLAS to stay on one thread.
     samples = round((500 / aspect_ratio) ** (2 / 3))
-    x = signal_plus_noise(samples, aspect_ratio, effect, (1.0, 1.0), seeds)
+    x = signal_plus_noise(samples, aspect_ratio, mean, deviations, seeds)
     transposed = np.ascontiguousarray(x.transpose(0, 2, 1))
+    ridge = weight_decay * np.eye(x.shape[2])
     right = transposed.sum(axis=2, keepdims=True) * min(loss.target, 2.0)
-    s = np.linalg.solve(transposed @ x, right)
+    s = np.linalg.solve(transposed @ x + samples * ridge, right)
     gradient = np.full_like(s, np.inf)
     for _ in range(60):
         z = x @ s
-        gradient = transposed @ loss.slope(z) / samples
+        gradient = transposed @ loss.slope(z) / samples + weight_decay * s
         if np.abs(gradient).max() < 1e-10:
             break
-        hessian = transposed @ (loss.curvature(z) * x) / samples
+        hessian = transposed @ (loss.curvature(z) * x) / samples + ridge
         s -= np.linalg.solve(hessian, gradient)
     if not np.abs(gradient).max() < 1e-8:
         raise ValueError(

@@ -6,7 +6,6 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import expit
@@ -20,7 +19,7 @@ from ...theory.training_limit import scalar_stationarity, training_system, weigh
 from ..checks import all_of
 from ..claim import Claim, Variant
 from ..evidence import Grade, Outcome
-from ..high_dimension import band, not_observed, observed, penalised, signal_plus_noise
+from ..high_dimension import band, minimisers, not_observed, observed, penalised
 from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
@@ -28,7 +27,6 @@ __all__ = ["CLAIMS"]
 _lambda, _gamma, _q = theory.aspect_ratio, theory.envelope, theory.noise
 _FIRST, _SECOND, _THIRD = training_system()
 _Equations = tuple[Eq, Eq, Eq]
-Array = NDArray[np.float64]
 
 
 def _is_stationarity(equations: _Equations) -> Outcome:
@@ -138,39 +136,20 @@ def _predicts_the_minimisers(equations: _Equations) -> Outcome:
     for setting in _SETTINGS:
         solved = _solved(setting)
         limits = solved[signal_weight], solved[_q] / setting.orthogonal_noise
-        for name, limit, values in zip(
-            ("S_1", "||S_perp||"), limits, _trained(setting), strict=True
-        ):
+        trained = minimisers(
+            penalised(setting.penalty, setting.alpha),
+            setting.aspect_ratio,
+            setting.signal,
+            deviations=(setting.signal_noise, setting.orthogonal_noise),
+            weight_decay=setting.decay,
+        )
+        for name, limit, values in zip(("S_1", "||S_perp||"), limits, trained, strict=True):
             seen = band(values)
             where = f"{setting.penalty}, kappa = {setting.decay:g}: {name} in {seen}"
             if not seen.holds(limit):
                 return not_observed("the means differ", f"{where}, solved {limit:.4g}")
             told.append(f"{where}, solved {limit:.4g}")
     return observed(f"32 seeds; {'; '.join(told)}")
-
-
-def _trained(setting: _Setting, seeds: int = 32) -> tuple[Array, Array]:
-    """The minimisers on seeded data, by Newton's method.
-
-    Raises
-    ------
-    ValueError : some gradient is not small after 40 steps.
-    """
-    samples = round((500 / setting.aspect_ratio) ** (2 / 3))
-    deviations = (setting.signal_noise, setting.orthogonal_noise)
-    x = signal_plus_noise(samples, setting.aspect_ratio, setting.signal, deviations, seeds)
-    transposed = x.transpose(0, 2, 1)
-    loss = penalised(setting.penalty, setting.alpha)
-    ridge = setting.decay * np.eye(x.shape[2])
-    s = np.zeros((seeds, x.shape[2], 1))
-    for _ in range(40):
-        z = x @ s
-        gradient = transposed @ loss.slope(z) / samples + setting.decay * s
-        if np.abs(gradient).max() < 1e-10:
-            return s[:, 0, 0], np.linalg.norm(s[:, 1:, 0], axis=1)
-        hessian = transposed @ (loss.curvature(z) * x) / samples + ridge
-        s = s - np.linalg.solve(hessian, gradient)
-    raise ValueError(f"gradient {np.abs(gradient).max():.1e} after 40 Newton steps for {setting}")
 
 
 def _with(position: int, equation: Expr) -> _Equations:
