@@ -14,9 +14,11 @@ from logitreg.numerics.separable_limit import largest_margin, separability_thres
 from logitreg.proofs_checks.claim import Verdict, judge
 from logitreg.proofs_checks.claims import training_limit
 from logitreg.proofs_checks.high_dimension import penalised, solve_system
+from logitreg.proofs_checks.high_dimension import separability_threshold as minimum
 from logitreg.theory import high_dimension as theory
 from numpy.testing import assert_allclose
 from scipy.stats import norm
+from sympy import Symbol, lambdify, sqrt
 
 CLAIM = training_limit.CLAIMS[0]
 
@@ -106,6 +108,32 @@ def test_the_separability_threshold_at_its_ends_and_against_simulated_margins() 
     threshold = float(separability_threshold(2.0))
     below, above = largest_margin(np.array([0.99, 1.01]) * threshold, 2.0, 1.0, 1.0)[1]
     assert below < 0 < above
+
+
+@pytest.mark.parametrize("effect", [0.5, 1.0, 2.0])
+def test_the_separability_threshold_is_the_least_value_of_the_theorys_expression(
+    effect: float,
+) -> None:
+    c = Symbol("c", positive=True)
+    square = theory.truncated_square(-c * theory.effect, sqrt(1 + c**2))
+    expected = minimum(square, c, effect)
+    assert_allclose(separability_threshold(effect), expected, rtol=1e-9)
+    assert not np.isclose(separability_threshold(effect), minimum(2 * square, c, effect))
+
+
+def test_the_largest_margin_solves_the_theorys_equation_and_none_near_is_larger() -> None:
+    ratio, mu, along, across = 0.7, 1.0, 0.5, 1.3
+    m, s = Symbol("m", real=True), Symbol("s", positive=True)
+    square = lambdify((m, s), theory.truncated_square(m, s), "scipy")
+    cosine, margin = (float(v) for v in largest_margin(ratio, mu, along, across))
+
+    def excess(rho: float) -> float:
+        spread = np.hypot(rho * along, np.sqrt(1 - rho**2) * across)
+        return float(square(margin - rho * mu, spread) - ratio * across**2 * (1 - rho**2))
+
+    assert abs(excess(cosine)) < 1e-12
+    assert excess(cosine - 1e-3) > 1e-8
+    assert excess(cosine + 1e-3) > 1e-8
 
 
 def test_the_margin_and_its_direction_are_those_of_large_data_sets() -> None:
