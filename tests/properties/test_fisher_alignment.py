@@ -60,12 +60,18 @@ def check_certificate(certificate: AlignmentCertificate | None, bounds: Bounds =
 def certified(
     X: Array, weights: Array, y: Array | None, penalty: str, alpha: float, bias: Any = None
 ) -> AlignmentCertificate | None:
-    """None where the targets are orthogonal to the features, so that no Fisher direction exists."""
+    """None where the targets, up to their level, are orthogonal to the features.
+
+    Then the slope of cross-entropy at zero logits, a multiple of the targets without their level,
+    is orthogonal to the features too: the minimiser is zero, and has no direction.
+    """
     try:
         return alignment(X, weights, y, penalty=penalty, alpha=alpha, bias=bias)
     except DataError:
         data = design(X, y, bias=bias is not None)
         targets = target_logits(data, penalty, alpha).matrix
+        if targets.shape[1] > 1:
+            targets = targets - targets.mean(axis=1, keepdims=True)
         seen = np.linalg.norm(factor(data.matrix).q.T @ targets)
         assert seen <= 1e-6 * np.linalg.norm(targets)
         return None
@@ -312,7 +318,8 @@ def check_tight(
 
 tight = (
     st.integers(1, 30),
-    st.integers(6, 11).map(lambda k: 2.0**-k),
+    # The sine is of order h^2: for a smaller h the rounding of the trained weights shows in it.
+    st.integers(6, 9).map(lambda k: 2.0**-k),
     st.booleans(),
     st.sampled_from(["label-smoothing", "quadratic", "pseudo-huber", "log-cosh", "cosh", "power"]),
     alphas(0.05, 0.9),
