@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -101,6 +102,8 @@ def minimisers(problem: Problem, penalty: Any, alphas: Matrix, max_iter: int) ->
         rest = Rest(f, *pair)
     elif regularised:
         found = newton(problem.basis, loss, _refined(problem, loss, start, max_iter), max_iter)
+        for i in np.flatnonzero(~found.reached):
+            _continue(problem, loss, start, found, int(i), max_iter)
     else:
         found = newton(problem.basis, loss, start, max_iter, stop=problem.separated)
         _require_overlap(problem, found)
@@ -125,6 +128,26 @@ def _refined(problem: Problem, loss: SampleLoss, start: Matrix, max_iter: int) -
     found = newton(problem.basis, loss.restrict(knots), start[..., knots], max_iter, goal=1e-6)
     spline = CubicSpline(np.log(loss.alpha[knots]), found.coordinates, axis=2)
     return np.asarray(spline(np.log(loss.alpha)))
+
+
+def _continue(
+    problem: Problem, loss: SampleLoss, start: Matrix, found: Minimum, i: int, max_iter: int
+) -> None:
+    """Find the minimiser of strength i anew, by way of larger strengths, each a tenth of the last.
+
+    On long straight parts of a penalty nothing but a faint cross-entropy curves the loss, and steps
+    from afar end at every bend; the minimiser for ten times alpha is on the right side of most.
+    """
+    alpha, at, steps = float(loss.alpha[i]), start[..., [i]], 0
+    tenfold = alpha * 10.0 ** np.arange(math.ceil(-math.log10(alpha)) - 1, 0, -1)
+    if not len(tenfold):
+        return
+    for strength in (*tenfold, alpha):
+        step = newton(problem.basis, replace(loss, alpha=np.array([strength])), at, max_iter)
+        at, steps = step.coordinates, steps + int(step.steps[0])
+    if step.reached[0]:
+        found.coordinates[..., i], found.reached[i] = at[..., 0], True
+        found.relative[i], found.steps[i] = step.relative[0], found.steps[i] + steps
 
 
 def _require_convex(f: Pointwise, penalty: Any) -> None:
