@@ -143,7 +143,8 @@ def _continue(
     if not len(tenfold):
         return
     for strength in (*tenfold, alpha):
-        step = newton(problem.basis, replace(loss, alpha=np.array([strength])), at, max_iter)
+        here = replace(loss, alpha=np.array([strength]))
+        step = newton(problem.basis, here, at, max_iter - steps)
         at, steps = step.coordinates, steps + int(step.steps[0])
     if step.reached[0]:
         found.coordinates[..., i], found.reached[i] = at[..., 0], True
