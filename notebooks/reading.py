@@ -17,7 +17,16 @@ from matplotlib.axes import Axes
 from sympy import Basic, Expr, Symbol
 from sympy.printing.latex import LatexPrinter
 
-__all__ = ["evidence", "formulas", "identities", "panels", "sentences", "shown", "steps"]
+__all__ = [
+    "evidence",
+    "formulas",
+    "identities",
+    "panels",
+    "sentences",
+    "shown",
+    "steps",
+    "typeset",
+]
 
 # The palette of Okabe and Ito, which colour-blind readers can tell apart; dashes as well.
 _COLOURS = ("#0072b2", "#d55e00", "#008563", "#a8518a", "#5c5c5c", "#b07d00")
@@ -75,7 +84,7 @@ def steps(derivation: Derivation) -> Markdown:
     lines = [f"**{_plain(derivation.title[:1].upper() + derivation.title[1:])}**"]
     for number, step in enumerate(derivation, 1):
         how = _RELATION[step.relation]
-        lines.append(f"({number}) {_plain(step.rule)} — *{how}*")
+        lines.append(f"({number}) {typeset(step.rule)} — *{how}*")
         lines.append(f"$$\\displaystyle {shown(step.expression)}$$")
     return Markdown("\n\n".join(lines))
 
@@ -120,7 +129,7 @@ def identities(pairs: Iterable[tuple[str, Expr]]) -> Markdown:
 def sentences(lemmas: Iterable[Lemma]) -> Markdown:
     """The sentences that lemmas formalise."""
     return Markdown(
-        "\n".join(f"{n}. {_plain(lemma.sentence)}" for n, lemma in enumerate(lemmas, 1))
+        "\n".join(f"{n}. {typeset(lemma.sentence)}" for n, lemma in enumerate(lemmas, 1))
     )
 
 
@@ -136,6 +145,77 @@ def panels(count: int = 1, height: float = 2.9, **options: Any) -> Any:
 def _light_grid(axes: Axes) -> None:
     axes.grid(True, color="#dddddd", linewidth=0.5)
     axes.set_axisbelow(True)
+
+
+_NAMES = (
+    "alpha beta gamma delta epsilon eta kappa lambda mu rho sigma tau Delta Lambda Phi Sigma "
+    "exp log sin cos cosh sinh sum perp"
+)
+_MACROS = {
+    **{name: rf"\{name}" for name in _NAMES.split()},
+    "eps": r"\epsilon",
+    "angle": r"\angle",
+    "mean": r"\operatorname{mean}",
+    "wbar": r"\bar w",
+    "dw": "dw",
+}
+_SIGNS = {
+    "<=": r"\le ", ">=": r"\ge ", "<": r"\lt ", ">": r"\gt ", "||": r"\|", "|": r"\vert ",
+    "~": r"\sim ",
+}  # fmt: skip
+_WORD = re.compile(r"[A-Za-z]+('s?)?|[A-Za-z]+(-[A-Za-z]+)+|L[012]")
+_OPENED, _CLOSED = re.compile(r"\(|<(?=\w)"), re.compile(r"\)|(?<=\w)>")
+
+
+def typeset(text: str) -> str:
+    r"""Markdown of a sentence, its formulas as LaTeX.
+
+    A formula is a run of words that are none of English: with signs or digits, single letters, the
+    names of Greek letters and functions.
+
+    >>> typeset("times (1 + exp(z))/alpha, with c = (1 - alpha)/alpha")
+    '$(1 + \\exp(z))/\\alpha$, with $c = (1 - \\alpha)/\\alpha$'
+    """
+    words = text.split(" ")
+    pieces: list[str] = []
+    run: list[str] = []
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        if not _is_formula(word, bool(run), following):
+            pieces += [_formula(run), _plain(word)]
+            run = []
+            continue
+        run.append(word)
+        so_far = " ".join(run)
+        if word[-1] in ",;:" and len(_OPENED.findall(so_far)) <= len(_CLOSED.findall(so_far)):
+            pieces.append(_formula(run))
+            run = []
+    return " ".join(filter(None, (*pieces, _formula(run))))
+
+
+def _is_formula(word: str, in_formula: bool, following: str) -> bool:
+    core = word.strip("(),;:.")
+    if core in ("a", "A", "I"):
+        opens = word[0] == "(" and _is_formula(following, True, "")
+        return in_formula or opens or following in ("+", "-", "=")
+    if _WORD.fullmatch(core):
+        return len(core.rstrip("'")) == 1 or (core in _MACROS and core not in ("angle", "mean"))
+    return bool(core)
+
+
+def _formula(run: list[str]) -> str:
+    """A run between dollar signs, with the punctuation after it outside."""
+    text = " ".join(run)
+    bare = text.rstrip(",;:.")
+    tex = re.sub(r"<(\w[^<>=]*\w)>", r"\\langle \1\\rangle ", bare)
+    tex = re.sub(r"<=|>=|<|>|\|\|?|~", lambda sign: _SIGNS[sign[0]], tex)
+    tex = re.sub(r"(?<=\w)\*", "^*", tex)
+    tex = re.sub(r"([_^])(-?\w+)", r"\1{\2}", tex)
+    tex = re.sub(r"(?<![\\A-Za-z])[A-Za-z]{2,}", _macro, tex)
+    return tex and f"${' '.join(tex.split())}${text[len(bare) :]}"
+
+
+def _macro(name: re.Match[str]) -> str:
+    return _MACROS.get(name[0], rf"\mathrm{{{name[0]}}}")
 
 
 def _plain(text: str) -> str:

@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .assertions.alignment import assert_fisher_alignment as assert_fisher_alignment
@@ -40,15 +41,4 @@ _HOME = {
 
 __all__ = [*sorted(_HOME)]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on its first use, so that importing a submodule costs nothing more."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -62,6 +63,13 @@ def test_the_grade_in_a_header_is_that_of_the_ledger() -> None:
     )
 
 
+def test_an_error_of_many_units_is_also_stated_as_a_share() -> None:
+    found = export("lead.alignment-bound")
+    lossy = replace(found, parts=(replace(found.parts[0], ulp=2**22),))
+    text = " ".join(source([lossy], "c").replace("//", "").split())
+    assert "at most 4194304 units in the last place of the value, which is 9e-10 of it." in text
+
+
 def test_every_formula_exports_itself() -> None:
     assert set(formula_ids()) <= set(export_ids())
     found = lr.formula("lead.target-quadratic")
@@ -108,7 +116,10 @@ def test_the_command_prints_the_text_or_writes_it(target: str, tmp_path: Path) -
 
 def test_the_command_takes_patterns_and_expressions() -> None:
     assert invoke("loss.*", "--to", "js").count("function ") == 33
-    assert "function log_cosh_target(alpha)" in invoke("log(cosh(z))", "--to", "js")
+    assert invoke("multiclass-loss.*", "--to", "js").count("_multiclass") == 22 * 3
+    text = invoke("log(cosh(z))", "--to", "js")
+    assert "function log_cosh_target(alpha)" in text
+    assert "function log_cosh_loss_multiclass_gradient(logits, label, alpha)" in text
 
 
 def test_the_command_lists_claims_and_domains() -> None:

@@ -127,3 +127,19 @@ def test_a_derivation_with_a_wrong_step_is_not_shown() -> None:
     )
     with pytest.raises(ValueError, match=r"steps \(1,\)"):
         reading.steps(wrong)
+
+
+def test_formulas_in_sentences_are_typeset_and_words_are_left() -> None:
+    typeset = _module("reading").typeset
+    assert typeset("at a minimiser beta = 0, and ||P rho|| <= epsilon ||rho|| + beta") == (
+        r"at a minimiser $\beta = 0$, and $\|P \rho\| \le \epsilon \|\rho\| + \beta$"
+    )
+    assert typeset("X^T X S_F = z* X^T 1 gives <X S, X S_F> = z* N mu, a mean") == (
+        r"$X^{T} X S_{F} = z^* X^{T} 1$ gives $\langle X S, X S_{F}\rangle = z^* N \mu$, a mean"
+    )
+    assert typeset("(I - P) rho: a third class, by L2 and Bayes' rule") == (
+        r"$(I - P) \rho$: a third class, by L2 and Bayes' rule"
+    )
+    assert typeset("l > 0, and |w - 1| >= f'(z*)") == (
+        r"$l \gt 0$, and $\vert w - 1\vert \ge f'(z^*)$"
+    )

@@ -174,7 +174,7 @@ def gap_derivation(penalty: Penalty, branches: tuple[Branch, ...]) -> Derivation
                 "start",
             ),
             Step("its slope in the high logit, at these levels", slope, "implied"),
-            Step("in terms of h", in_terms_of_h),
+            Step("h(g) in brackets, less c = (1 - alpha)/alpha", in_terms_of_h),
             Step("it vanishes", Eq(solved.equation.lhs, ratio, evaluate=False), "implied"),
             Step("solved for the gap", Eq(gap, solved.target.subs(odds, ratio)), "implied"),
         ),

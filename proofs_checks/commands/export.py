@@ -37,6 +37,7 @@ def command(formulas: tuple[str, ...], target: str, listed: bool, output: Path |
 
     \b
     logitreg export lead.target-quadratic --to torch
+    logitreg export multiclass-loss.quadratic --to c
     logitreg export 'loss.*' --to js --output losses.js
     logitreg export "z^2 + abs(z)/3" --to c
     """
@@ -57,7 +58,7 @@ def _exports(name: str) -> tuple[Export, ...]:
     """The exports of a name or a pattern, else of a penalty's name or expression."""
     from ...theory.penalties import penalty
     from ..exports.catalogue import export, export_ids
-    from ..exports.custom import exports_of_penalty
+    from ..exports.custom import class_exports_of_penalty, exports_of_penalty
 
     if matching := [id for id in export_ids() if fnmatch(id, name)]:
         return tuple(export(id) for id in matching)
@@ -68,7 +69,7 @@ def _exports(name: str) -> tuple[Export, ...]:
             return (export(name),)
         except UnknownNameError as unknown:
             raise UnknownNameError(f"{unknown} As a penalty f(z): {error}") from None
-    return exports_of_penalty(own)
+    return *exports_of_penalty(own), *class_exports_of_penalty(own)
 
 
 def _list(patterns: tuple[str, ...]) -> None:

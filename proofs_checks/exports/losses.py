@@ -22,6 +22,7 @@ from sympy import (
     cosh,
     coth,
     exp,
+    log,
     sech,
     sign,
     sinh,
@@ -32,12 +33,12 @@ from sympy.codegen.cfunctions import expm1, hypot, log1p
 
 from ...numerics.generate import derivatives, in_logarithms
 from ...theory.losses import cross_entropy, per_sample_loss
-from ...theory.penalties import Penalty
+from ...theory.penalties import CATALOGUE, Penalty
 from ...theory.symbols import alpha, z
 from .program import Let, Part, Routine
 from .stable import stable
 
-__all__ = ["loss_parts", "magnitude"]
+__all__ = ["UNIT", "in_scalars", "loss_parts", "magnitude", "with_free_parameters"]
 
 _x = Symbol("x", nonnegative=True)
 _t = Symbol("t", positive=True)
@@ -45,6 +46,7 @@ _hinge = Symbol("hinge", nonnegative=True)
 _cross = Symbol("cross_entropy", real=True)
 _penalty = Symbol("penalty", real=True)
 
+_SCALARS = (Let(_x, Abs(z)), Let(_t, exp(-_x)))
 _CROSS_ENTROPY = (
     (Let(_hinge, (_x - z) / 2), Let(_cross, _hinge + log1p(_t))),
     (Let(_hinge, (_x + z) / 2), Let(_cross, -exp(-_hinge) / (1 + _t))),
@@ -53,7 +55,7 @@ _CROSS_ENTROPY = (
 """log(1 + exp(-z)) and its two derivatives, in x = |z|."""
 
 _SUFFIXES = ("", "_slope", "_curvature")
-_UNIT = "the sum of the magnitudes of its terms"
+UNIT = "the sum of the magnitudes of its terms"
 
 
 def loss_parts(penalty: Penalty, stem: str, ulps: tuple[int, int, int]) -> tuple[Part, ...]:
@@ -62,27 +64,37 @@ def loss_parts(penalty: Penalty, stem: str, ulps: tuple[int, int, int]) -> tuple
     The parameters of a catalogue penalty are arguments. The errors are in units of the sum of the
     magnitudes of all terms, since a slope vanishes at the target.
     """
-    free = replace(
-        penalty, values=MappingProxyType({p.symbol.name: p.symbol for p in penalty.parameters})
-    )
+    free = with_free_parameters(penalty)
     forms = derivatives(free)
     arguments = (z, alpha, *(p.symbol for p in penalty.parameters))
     exact = per_sample_loss(free)
     cross_entropies = (cross_entropy(), -cross_entropy().diff(z), cross_entropy().diff(z, 2))
     parts = []
     for n, (suffix, form, ulp) in enumerate(zip(_SUFFIXES, forms, ulps, strict=True)):
-        body = (
-            Let(_x, Abs(z)),
-            Let(_t, exp(-_x)),
-            *_CROSS_ENTROPY[n],
-            Let(_penalty, _in_exponentials(_portable(form))),
-        )
+        body = (*_SCALARS, *_CROSS_ENTROPY[n], Let(_penalty, _in_exponentials(_portable(form))))
         result = (1 - alpha) * _cross + alpha * _penalty
         routine = Routine(f"{stem}_loss{suffix}", arguments, body, result)
         scale = (1 - alpha) * cross_entropies[n] + alpha * magnitude(in_logarithms(form))
-        parts.append(Part(routine, exact, ulp, scale, _UNIT))
+        parts.append(Part(routine, exact, ulp, scale, UNIT))
         exact = exact.diff(z).replace(DiracDelta, lambda *_: S.Zero)
     return tuple(parts)
+
+
+def with_free_parameters(penalty: Penalty) -> Penalty:
+    """The penalty at symbols for the values of its parameters."""
+    symbols = {p.symbol.name: p.symbol for p in penalty.parameters}
+    return replace(penalty, values=MappingProxyType(symbols))
+
+
+def in_scalars(form: Expr) -> tuple[tuple[Let, ...], Expr]:
+    """A function of z in few digits lost, and the assignments that it needs before it.
+
+    >>> in_scalars(exp(-2 * Abs(z)))
+    ((Let(symbol=x, value=Abs(z)), Let(symbol=t, value=exp(-x))), t**2)
+    """
+    form = _in_exponentials(_portable(form))
+    used = form.free_symbols | (_SCALARS[1].value.free_symbols if form.has(_t) else set())
+    return tuple(let for let in _SCALARS if let.symbol in used), form
 
 
 def _in_exponentials(form: Expr) -> Expr:
@@ -109,8 +121,24 @@ def magnitude(form: Expr) -> Expr:
     return Abs(form)
 
 
+_LOG_COSH, _, _ = derivatives(CATALOGUE["log-cosh"])
+
+
 def _portable(form: Expr) -> Expr:
     """Without functions that some libraries lack, or compute with large errors."""
+
+    def of_log(u: Expr) -> Expr:
+        """Near u = 1 all digits of log u are in u - 1."""
+        if isinstance(u, cosh):
+            return _LOG_COSH.subs(z, u.args[0])
+        if isinstance(u, sech):
+            return -of_log(cosh(u.args[0]))
+        if isinstance(u, Pow) and u.base.is_positive:
+            return u.exp * of_log(u.base)
+        if isinstance(u, Add) and u.subs(z, 0) == 1:
+            grown = u.replace(cosh, lambda v: 1 + 2 * sinh(v / 2) ** 2)
+            return log1p(grown.replace(exp, lambda v: 1 + expm1(v)) - 1)
+        return log(u)
 
     def of_sinh(u: Expr) -> Expr:
         grown = expm1(Abs(u))
@@ -121,6 +149,7 @@ def _portable(form: Expr) -> Expr:
         return -sign(u) * shrunk / (2 + shrunk)
 
     rewrites = {
+        log: of_log,
         hypot: lambda u, v: sqrt(u**2 + v**2),
         coth: lambda u: 1 / tanh(u),
         sech: lambda u: 1 / cosh(u),

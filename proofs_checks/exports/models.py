@@ -21,11 +21,11 @@ from .program import Argument, Export, Let, Part, Routine
 from .special import erfc
 from .stable import stable
 
-__all__ = ["CLASSES", "LOGIT", "model_exports"]
+__all__ = ["CLASSES", "FEW_CLASSES", "LOGIT", "LOGITS", "model_exports"]
 
 _LAST = 1 - 2.0**-53
 _FIRST_ABOVE_ONE = 1 + 2.0**-52
-CLASSES = Argument(K, 3, 2**20, "the number of classes, a whole number")
+CLASSES = Argument(K, 3, 2**20, "the number of classes, a whole number", r"K \in \{3, 4, \ldots\}")
 
 _mu_f, _sigma_f, _sigma_n = signal_noise.mu_f, signal_noise.sigma_f, signal_noise.sigma_n
 _rho = signal_noise.rho
@@ -40,11 +40,19 @@ _names = {
     high_dimension.excess: _aspect_ratio - 1,
 }
 _DEVIATIONS = (
-    Argument(_mu_f, 1e-30, 1e30, "the mean of the signal"),
-    Argument(_sigma_f, 1e-30, 1e30, "the standard deviation of the signal"),
+    Argument(_mu_f, 1e-30, 1e30, "the mean of the signal", r"\mu_f > 0"),
+    Argument(_sigma_f, 1e-30, 1e30, "the standard deviation of the signal", r"\sigma_f > 0"),
 )
-LOGIT = Argument(z, -700, 700, "the logit, positive where the class is right")
-_NOISE = Argument(_sigma_n, 1e-30, 1e30, "the standard deviation of every other feature")
+LOGIT = Argument(z, -700, 700, "the logit, positive where the class is right", r"z \in \mathbb{R}")
+LOGITS = Argument(
+    Symbol("logits"), -700, 700, "the logits z[1], ..., z[K] of a sample", r"z \in \mathbb{R}^K"
+)
+FEW_CLASSES = Argument(K, 2, 1000, "the number of classes", r"K \in \{2, 3, \ldots\}")
+_NOISE = Argument(
+    _sigma_n, 1e-30, 1e30, "the standard deviation of every other feature", r"\sigma_n > 0"
+)
+
+_SMOOTHING = "the smoothing of the labels: the probability of a wrong class is epsilon"
 
 
 def model_exports() -> tuple[Export, ...]:
@@ -66,12 +74,26 @@ def _alignment_bound() -> Export:
     routine = Routine("alignment_bound", (alignment.variation, spread), (), stable(exact))
     return Export(
         "lead.alignment-bound",
-        "a bound on the sine of the angle between a minimiser and Fisher's direction",
+        "an upper bound on the sine of the angle between the weights S of least mean loss l(z), "
+        "z = X S, and Fisher's direction S_F, the least-squares solution of X S = z* 1; the rows "
+        "of X are the samples times their labels +1 or -1, z* is the target, and the angle is that "
+        "of the inner product (X u)^T (X v)",
         "lead.alignment-bound",
         (
-            Argument(alignment.variation, 0, 1e150, "the variation coefficient of Fisher's logits"),
             Argument(
-                spread, 0, _LAST, "(M - m)/(M + m) for slopes l'(z)/(z - z*) in [m, M]", r"\epsilon"
+                alignment.variation,
+                0,
+                1e150,
+                "||X S_F - z* 1||/||X S_F||, the variation of Fisher's logits",
+                r"r \geq 0",
+            ),
+            Argument(
+                spread,
+                0,
+                _LAST,
+                "(M - m)/(M + m), where l'(z)/(z - z*) is in [m, M] at the logits of S",
+                r"0 \leq \epsilon < 1",
+                r"\epsilon",
             ),
         ),
         (Part(routine, exact, 4),),
@@ -87,15 +109,26 @@ def _cosine() -> Export:
     routine = Routine("cosine", (ratio, _sigma_n), body, 1 / sqrt(1 + quotient**2))
     return Export(
         found.id,
-        "the cosine between the minimiser and the signal",
+        "the cosine of the angle between the minimiser and the signal in signal plus noise",
         found.id,
-        (Argument(ratio, 0, 1e30, "C = ||w||/S_1 at sigma_n = 1", "C"), _NOISE),
+        (
+            Argument(
+                ratio,
+                0,
+                1e30,
+                "C = ||w||/S_1 at sigma_n = 1, for the minimiser's weight S_1 on the signal and w "
+                "on all else",
+                r"C \geq 0",
+                "C",
+            ),
+            _NOISE,
+        ),
         (Part(routine, exact, 3),),
     )
 
 
 def _probability(argument: Expr) -> tuple[tuple[Let, ...], Expr]:
-    """Phi of a non-negative number, that is one minus a small number."""
+    """Phi of a number, as one less a number in [0, 2]."""
     normal = Symbol("normal", real=True)
     return (Let(normal, argument),), 1 - erfc(normal / sqrt(2)) / 2
 
@@ -114,10 +147,30 @@ def _accuracy() -> Export:
     )
     return Export(
         "beck.eq-5",
-        "the accuracy of weights on signal plus noise",
+        "the share of samples y x, y = 1 or -1, that weights classify right, where x is normal of "
+        "mean mu_f and deviation sigma_f along the signal, of mean 0 and deviation sigma_n in "
+        "every other direction",
         "beck.eq-5",
-        (Argument(_rho, 0, 1, "the cosine of the weights and the signal"), *_DEVIATIONS, _NOISE),
-        (Part(routine, exact, 3),),
+        (
+            Argument(
+                _rho,
+                -1,
+                1,
+                "the cosine of the angle between weights and signal",
+                r"-1 \leq \rho \leq 1",
+            ),
+            *_DEVIATIONS,
+            _NOISE,
+        ),
+        (
+            Part(
+                routine,
+                exact,
+                3,
+                Piecewise((exact, _rho >= 0), (1, True)),
+                "the value, or of one if rho < 0",
+            ),
+        ),
     )
 
 
@@ -137,8 +190,8 @@ def _high_dimension() -> Export:
         "the accuracy for a quadratic loss, and C = sigma_n ||S_perp||/S_1, as N, d -> infinity",
         "lead.high-dimensional-quadratic",
         (
-            Argument(_aspect_ratio, 1e-30, _LAST, "lambda = d/N", r"\lambda"),
-            Argument(_effect, 1e-30, 1e30, "mu_f/sigma_f", r"\Delta"),
+            Argument(_aspect_ratio, 1e-30, _LAST, "lambda = d/N", r"0 < \lambda < 1", r"\lambda"),
+            Argument(_effect, 1e-30, 1e30, "mu_f/sigma_f", r"\Delta > 0", r"\Delta"),
             *_DEVIATIONS,
         ),
         (
@@ -174,10 +227,14 @@ def _least_norm() -> Export:
         "the shortest weights with all logits equal to the target, as N, d -> infinity",
         "lead.least-norm",
         (
-            Argument(_target, 1e-30, 1e30, "the target of the logits", r"z^{\star}"),
+            Argument(
+                _target, 1e-30, 1e30, "the target of the logits", r"z^{\star} > 0", r"z^{\star}"
+            ),
             *_DEVIATIONS,
             _NOISE,
-            Argument(_aspect_ratio, _FIRST_ABOVE_ONE, 1e30, "lambda = d/N", r"\lambda"),
+            Argument(
+                _aspect_ratio, _FIRST_ABOVE_ONE, 1e30, "lambda = d/N", r"\lambda > 1", r"\lambda"
+            ),
         ),
         (
             Part(Routine("least_norm_signal", arguments, body, _target * _mu_f / total), first, 4),
@@ -236,7 +293,7 @@ def _binary_label_smoothing() -> Export:
         "cross-entropy of smoothed labels, and the same as logit regularisation of strength "
         "2 epsilon",
         "beck.ls-binary",
-        (LOGIT, Argument(epsilon, 0, 0.5, "the smoothing of the labels")),
+        (LOGIT, Argument(epsilon, 0, 0.5, _SMOOTHING, r"0 \leq \epsilon \leq 1/2")),
         (Part(smoothed, smoothed_cross_entropy(), 3), Part(regularised, penalised, 3)),
     )
 
@@ -254,8 +311,14 @@ def _label_smoothing_of_classes() -> Export:
         "regularisation of strength epsilon",
         "beck.ls-multiclass",
         (
-            Argument(gap, -700, 700, "the logit of the right class less that of each other"),
-            Argument(epsilon, 0, 1, "the smoothing of the labels"),
+            Argument(
+                gap,
+                -700,
+                700,
+                "the logit of the right class less that of each other",
+                r"g \in \mathbb{R}",
+            ),
+            Argument(epsilon, 0, 1, f"{_SMOOTHING}/K", r"0 \leq \epsilon \leq 1"),
             CLASSES,
         ),
         (Part(routine, exact, 4),),

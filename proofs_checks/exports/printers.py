@@ -12,13 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Float, Max, Min, Piecewise, Pow, Rational
+from sympy import Expr, Float, Max, Min, Piecewise, Pow, Rational, Symbol
 from sympy.printing.c import C99CodePrinter
 from sympy.printing.codeprinter import CodePrinter
 from sympy.printing.jscode import JavascriptCodePrinter
 from sympy.printing.numpy import NumPyPrinter
 
-from .program import Let, Repeat, Routine, assignments
+from ...theory.symbols import K
+from .class_printers import Braces, class_routine_in_braces, class_routine_on_arrays
+from .program import ClassRoutine, Let, Repeat, Routine, assignments
 
 __all__ = ["LANGUAGES", "Language"]
 
@@ -102,18 +104,28 @@ class Language:
     comment : what begins a line of a comment.
     preamble : what comes before the routines.
     notes : what a user has to know, one sentence each.
+    class_note : what a user has to know of functions of the logits of K classes.
     routine : the text of a routine, and whether it is one that users call.
+    class_routine : the text of a function of the logits of K classes.
     """
 
     comment: str
     preamble: str
     notes: tuple[str, ...]
+    class_note: str
     routine: _Write
+    class_routine: Callable[[ClassRoutine], str]
+
+    def public(self, routine: Routine | ClassRoutine) -> str:
+        """The text of a routine that users call."""
+        if isinstance(routine, ClassRoutine):
+            return self.class_routine(routine)
+        return self.routine(routine, True)
 
 
 def _text(printer: CodePrinter, expression: Expr) -> str:
     text = " ".join(str(printer.doprint(_with_literals(expression))).split())
-    return re.sub(r"(?<!\w)\((\d+\.\d+)\)", r"\1", text)
+    return re.sub(r"(?<!\w)\((\d+\.\d+(?:e-\d+)?)\)", r"\1", text)
 
 
 def _with_literals(expression: Expr) -> Expr:
@@ -179,51 +191,125 @@ def _in_braces(
     return routine
 
 
-def _unused(program: Routine) -> set[str]:
-    """The names of the arguments that do not occur, which compilers warn of."""
+def _used(program: Routine | ClassRoutine) -> set[Symbol]:
     expressions = [program.result, *(let.value for let in assignments(program))]
-    used = set().union(*(expression.free_symbols for expression in expressions))
-    return {symbol.name for symbol in program.arguments if symbol not in used}
+    return set().union(*(expression.free_symbols for expression in expressions))
+
+
+def _unused(program: Routine | ClassRoutine) -> list[str]:
+    """Statements for the arguments that do not occur, which compilers warn of."""
+    used = _used(program)
+    return [f"    (void){symbol.name};" for symbol in program.arguments if symbol not in used]
 
 
 def _c_opening(program: Routine, public: bool) -> list[str]:
     arguments = ", ".join(f"double {symbol.name}" for symbol in program.arguments)
     start = f"{'' if public else 'static '}double {program.name}({arguments}) {{"
-    return [start, *(f"    (void){name};" for name in sorted(_unused(program)))]
+    return [start, *_unused(program)]
 
 
 def _js_opening(program: Routine, public: bool) -> list[str]:
     return [f"function {program.name}({', '.join(s.name for s in program.arguments)}) {{"]
 
 
+def _c_class_head(program: ClassRoutine, single: bool) -> list[str]:
+    numbers = [f"double {symbol.name}" for symbol in program.arguments]
+    inputs = ["const double *logits", "int classes", "int label", *numbers]
+    inputs += [] if single else ["double *gradient"]
+    start = f"{'double' if single else 'void'} {program.name}({', '.join(inputs)}) {{"
+    # A quotient of whole numbers would be cut off.
+    number = ["    double K = classes;"] if K in _used(program) else []
+    return [start, *_unused(program), *number]
+
+
+def _js_class_head(program: ClassRoutine, single: bool) -> list[str]:
+    head = [
+        f"function {program.name}({', '.join(program.signature)}) {{",
+        "    const K = logits.length;",
+    ]
+    return head if single else [*head, "    const gradient = [];"]
+
+
 _ARRAYS = "Arguments are numbers or arrays that broadcast against each other; results are float64."
 _ON_CPU = "The errors were measured on a CPU."
+_LAST_AXIS = (
+    "logits has the shape (..., K); label and the numbers are broadcast against the shape before K."
+)
+
+
+def _array_library(
+    namespace: str,
+    library: str,
+    asarray: str,
+    *notes: str,
+    decorator: str = "",
+    **of_logits: str,
+) -> Language:
+    def text(expression: Expr) -> str:
+        return _text(_Arrays(namespace), expression)
+
+    return Language(
+        "# ",
+        f"import {library}",
+        (_ARRAYS, _ON_CPU, *notes),
+        _LAST_AXIS,
+        _for_arrays(namespace, asarray, decorator),
+        class_routine_on_arrays(
+            text, namespace, f"{namespace}.{asarray}", decorator=decorator, **of_logits
+        ),
+    )
+
 
 LANGUAGES = {
-    "numpy": Language(
-        "# ",
-        "import numpy as np",
-        (_ARRAYS, _ON_CPU),
-        _for_arrays("np", "asarray", '@np.errstate(all="ignore")'),
+    "numpy": _array_library(
+        "np",
+        "numpy as np",
+        "asarray",
+        decorator='@np.errstate(all="ignore")',
+        order=', order="C"',
     ),
-    "torch": Language("# ", "import torch", (_ARRAYS, _ON_CPU), _for_arrays("torch", "as_tensor")),
-    "jax": Language(
-        "# ",
-        "import jax.numpy as jnp",
-        (_ARRAYS, _ON_CPU, 'Needs jax.config.update("jax_enable_x64", True).'),
-        _for_arrays("jnp", "asarray"),
+    "torch": _array_library("torch", "torch", "as_tensor", placed=", device=z.device"),
+    "jax": _array_library(
+        "jnp",
+        "jax.numpy as jnp",
+        "asarray",
+        'Needs jax.config.update("jax_enable_x64", True).',
     ),
     "c": Language(
         "// ",
         "#include <math.h>",
         ("The errors were measured with GCC and the GNU libm. Not for -ffast-math.",),
+        "logits has as many numbers as there are classes; so has gradient, which is written.",
         _in_braces(_C(), _c_opening, "double", "int"),
+        class_routine_in_braces(
+            lambda expression: _text(_C(), expression),
+            Braces(
+                "double",
+                "int",
+                "classes",
+                _c_class_head,
+                lambda result: f"gradient[k] = {result};",
+                [],
+            ),
+        ),
     ),
     "js": Language(
         "// ",
         '"use strict";',
         ("The errors were measured with Node.js.",),
+        "logits is an array of K numbers.",
         _in_braces(_JavaScript(), _js_opening, "let", "let"),
+        class_routine_in_braces(
+            lambda expression: _text(_JavaScript(), expression),
+            Braces(
+                "let",
+                "let",
+                "K",
+                _js_class_head,
+                lambda result: f"gradient.push({result});",
+                ["return gradient;"],
+            ),
+        ),
     ),
 }
 """The languages that are executed; LaTeX is text."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from sympy import LambertW
-from sympy.printing.latex import LatexPrinter
 
 from ...errors import UnknownNameError
 from ...theory.special import RLambertW
 from ..ledger import expected_verdicts
+from .latex import formulas_in_latex
 from .printers import LANGUAGES
-from .program import Export, Part, Routine, called
+from .program import ClassRoutine, Export, Part, Routine, called
 from .special import HELPERS
 
 __all__ = ["TARGETS", "call", "evidence", "source"]
@@ -21,6 +21,7 @@ TARGETS = (*LANGUAGES, "latex")
 """What an export can be written in."""
 
 _WIDTH = 96
+_MANY = 1000
 _UNDERFLOW = "In float64; a result below 2.3e-308 may be zero."
 
 
@@ -39,7 +40,7 @@ def source(exports: Sequence[Export], target: str) -> str:
     --------
     >>> from logitreg.proofs_checks.exports.catalogue import export
     >>> print(source([export("lead.target-label-smoothing")], "c"))  # doctest: +ELLIPSIS
-    // lead.target-label-smoothing: the target of the penalty label-smoothing, ...
+    // lead.target-label-smoothing: the target of the penalty label-smoothing for two classes: ...
     #include <math.h>
     <BLANKLINE>
     double label_smoothing_target(double alpha) {
@@ -56,10 +57,12 @@ def source(exports: Sequence[Export], target: str) -> str:
     routines = [part.routine for found in exports for part in found.parts]
     helpers = dict.fromkeys(name for routine in routines for name in called(routine))
     texts = [language.routine(HELPERS[name], False) for name in helpers]
-    texts += [language.routine(routine, True) for routine in routines]
+    texts += [language.public(routine) for routine in routines]
     mark = language.comment
     heads = [_comment(_header(found), mark) for found in exports]
-    heads.append(_comment([*language.notes, _UNDERFLOW], mark))
+    of_classes = any(isinstance(routine, ClassRoutine) for routine in routines)
+    notes = [*language.notes, *([language.class_note] if of_classes else []), _UNDERFLOW]
+    heads.append(_comment(notes, mark))
     top = "\n".join([f"\n{mark.strip()}\n".join(heads), language.preamble])
     return ("\n\n\n" if mark == "# " else "\n\n").join([top, *texts]) + "\n"
 
@@ -82,12 +85,13 @@ def _header(export: Export) -> list[str]:
         evidence(export),
         *(f"Domain: {a.interval}: {a.meaning}." for a in export.arguments),
         *(f"Error of {part.routine.name}: {_error(part)}." for part in export.parts),
+        *([] if export.claim else ["The errors are the largest of those measured, in NumPy."]),
     ]
 
 
-def call(routine: Routine) -> str:
+def call(routine: Routine | ClassRoutine) -> str:
     """A call of the routine, with the names of its arguments."""
-    return f"{routine.name}({', '.join(symbol.name for symbol in routine.arguments)})"
+    return f"{routine.name}({', '.join(routine.signature)})"
 
 
 def _words(export: Export) -> Iterator[str]:
@@ -96,38 +100,26 @@ def _words(export: Export) -> Iterator[str]:
         yield "RLambertW(r, y) is the w >= 0 with w (exp(w) + r) = y."
     if any(part.exact.has(LambertW) for part in export.parts):
         yield "LambertW(y) is the w >= 0 with w exp(w) = y."
+    if any(isinstance(part.routine, ClassRoutine) for part in export.parts):
+        yield "Labels count from 0: c = label + 1. KroneckerDelta(c, j) is 1 if c = j, else 0."
 
 
 def evidence(export: Export) -> str:
     """The claim that vouches for an export, with the verdict and grade of the ledger."""
     if not export.claim:
-        return "Claim: none of the ledger. The errors are the largest found on a grid, in NumPy."
+        return "Claim: none of the ledger."
     verdict, grade = expected_verdicts()[export.claim]
     return f"Claim: {export.claim}, {verdict}, evidence {grade}."
 
 
 def _error(part: Part) -> str:
-    return f"at most {part.ulp} units in the last place of {part.unit}"
+    units = "1 unit" if part.ulp == 1 else f"{part.ulp} units"
+    text = f"at most {units} in the last place of {part.unit}"
+    return text if part.ulp < _MANY else f"{text}, which is {part.ulp * 2.0**-52:.0e} of it"
 
 
 def _latex(export: Export) -> str:
     """The formulas as display mathematics, after the header as a comment."""
-    tex = {a.symbol: a.tex for a in export.arguments if a.tex}
-    printer = _Latex({"symbol_names": tex})
-    blocks = []
-    for part in export.parts:
-        name = part.routine.name.replace("_", r"\_")
-        arguments = ", ".join(printer.doprint(symbol) for symbol in part.routine.arguments)
-        formula = printer.doprint(part.exact)
-        blocks.append(f"\\[\n  \\mathrm{{{name}}}({arguments}) = {formula}\n\\]\n")
-    if any(part.exact.has(RLambertW) for part in export.parts):
-        blocks.append("Here $W_r(y)$ is the $w \\ge 0$ with $w (e^w + r) = y$.\n")
     head = [f"{export.id}: {export.summary}.", evidence(export)]
-    head += [f"Domain: {a.symbol.name}: {a.meaning}." for a in export.arguments]
-    return "\n".join([_comment(head, "% "), *blocks])
-
-
-class _Latex(LatexPrinter):  # type: ignore[misc]
-    def _print_RLambertW(self, expr: RLambertW) -> str:  # noqa: N802
-        r, y = map(self._print, expr.args)
-        return rf"W_{{{r}}}\left({y}\right)"
+    head += [f"Domain: {a.domain}: {a.meaning}." for a in export.arguments]
+    return "\n".join([_comment(head, "% "), *formulas_in_latex(export)])

@@ -1,4 +1,4 @@
-"""Functions that no target language has: a shifted r-Lambert function and erfc to the far tail."""
+"""Functions that no target language has, or not with all digits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sympy.codegen.cfunctions import expm1, log1p
 
 from .program import Let, Repeat, Routine, split
 
-__all__ = ["HELPERS", "erfc", "r_lambert", "shifted_lambert"]
+__all__ = ["HELPERS", "erfc", "exp_of_difference", "r_lambert", "shifted_lambert"]
 
 _STEPS = 9
 _NODES = 14
@@ -21,6 +21,9 @@ shifted_lambert = Function("shifted_lambert", real=True)
 """(s, r, y) -> the g >= 0 with (g + s)(exp(g) + r) = s (1 + r) + y."""
 
 erfc = Function("complementary_error", real=True)
+
+exp_of_difference = Function("exp_of_difference", positive=True)
+"""(a, b) -> exp(a - b)."""
 
 
 def r_lambert(r: Expr, y: Expr) -> Expr:
@@ -93,4 +96,28 @@ def _erfc_routine() -> Routine:
     )
 
 
-HELPERS = {routine.name: routine for routine in (_lambert_routine(), _erfc_routine())}
+def _exp_routine() -> Routine:
+    """exp(d) (1 + e), where d + e = a - b exactly: Knuth's error of a sum, for any order."""
+    a, b, gap, back, part, lost, grown = (
+        Symbol(name, real=True) for name in ("a", "b", "gap", "back", "part", "lost", "grown")
+    )
+    return Routine(
+        "exp_of_difference",
+        (a, b),
+        (
+            Let(gap, a - b),
+            Let(back, gap - a),
+            Let(part, gap - back),
+            Let(part, a - part),
+            Let(lost, -b - back),
+            Let(lost, lost + part),
+            Let(grown, exp(gap)),
+        ),
+        grown + grown * lost,
+        "exp(a - b) for a <= b, also where a - b is rounded.",
+    )
+
+
+HELPERS = {
+    routine.name: routine for routine in (_lambert_routine(), _erfc_routine(), _exp_routine())
+}
