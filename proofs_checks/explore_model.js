@@ -1,24 +1,15 @@
-/* Everything that the page shows as numbers, from a state {penalty, alpha, K, lambda, mu_f, sigma_f,
+/* Everything that the page shows as numbers, from a state {penalty, delta, p, b, alpha, K, lambda, mu_f, sigma_f,
  * sigma_n}. What has an export is computed by the exported function. */
 
 const BISECTIONS = 60;
 
-function increasing_root(f, low, high, bisections = BISECTIONS) {
+function bisected(f, low, high, bisections = BISECTIONS) {
     for (let i = 0; i < bisections; i++) {
         const middle = (low + high) / 2;
         if (f(middle) > 0) high = middle;
         else low = middle;
     }
     return (low + high) / 2;
-}
-
-function normal_cdf(t) {
-    const tail = complementary_error(Math.abs(t) / Math.SQRT2) / 2;
-    return t < 0 ? tail : 1 - tail;
-}
-
-function normal_density(t) {
-    return Math.exp(-t * t / 2) / Math.sqrt(2 * Math.PI);
 }
 
 /* T(t) = E (t + G)_+^2 and its derivative. */
@@ -47,7 +38,7 @@ function separability_threshold(effect) {
         const [value, change] = truncated(-sine * delta);
         return 2 * value * sine - delta * change * cosine * cosine;
     };
-    const angle = increasing_root(slope, 0, Math.PI / 2);
+    const angle = bisected(slope, 0, Math.PI / 2);
     return truncated(-Math.sin(angle) * delta)[0] / Math.cos(angle) ** 2;
 }
 
@@ -66,101 +57,142 @@ function largest_margin(lambda, mu_f, sigma_f, sigma_n, bisections = BISECTIONS)
         return spread * change * sine * mu_f + spread * (2 * value - t * change) * turn
             - 2 * lambda * sigma_n ** 2 * sine * cosine;
     };
-    const { cosine, spread, t } = at(increasing_root(slope, 1e-12, Math.PI / 2, bisections));
+    const { cosine, spread, t } = at(bisected(slope, 1e-12, Math.PI / 2, bisections));
     return { cosine, margin: cosine * mu_f + spread * t };
 }
 
-/* The logit of least loss for two classes; where no target is exported, the zero of the slope. */
-function target_of(penalty, alpha) {
-    if (penalty.target) return penalty.target(alpha);
-    let far = 1;
-    while (penalty.slope(far, alpha) < 0) far *= 2;
-    return increasing_root((z) => penalty.slope(z, alpha), 0, far);
+const is_separable = ({ lambda, mu_f, sigma_f }) => lambda > separability_threshold(mu_f / sigma_f);
+
+/* The accuracy of max margin; null where the data is not separable. */
+function max_margin_accuracy(state, bisections = BISECTIONS) {
+    const { lambda, mu_f, sigma_f, sigma_n } = state;
+    if (!is_separable(state)) return null;
+    return accuracy(largest_margin(lambda, mu_f, sigma_f, sigma_n, bisections).cosine, mu_f, sigma_f, sigma_n);
 }
 
-/* The gap of the logits for K classes, null without an export. */
-function gap_of(penalty, alpha, K) {
-    if (K === 2) return target_of(penalty, alpha);
-    return penalty.gap ? penalty.gap(alpha, K) : null;
-}
-
-/* The weights that put the training logits as near as can be to the target: S_1, and
- * q = sigma_n ||S_perp||. Below lambda = 1 least squares, above it the shortest interpolation. */
-function fitted(lambda, mu_f, sigma_f, sigma_n, target) {
+/* The weights that minimise the regularised loss: signal = S_1, noise = q = sigma_n ||S_perp||, ratio = q/S_1 and
+ * the logits of training samples; or why there are none. `near` is a solution for nearby data. */
+function solution_of(state, near = null) {
+    const { alpha, lambda, mu_f, sigma_f, sigma_n } = state, penalty = penalty_of(state);
+    if (penalty.concave !== null && alpha > 0) {
+        const where = `f″ is negative at z = ${short(penalty.concave)}`;
+        return { why: `The penalty is not convex: ${where}, and the theory rests on convexity.` };
+    }
+    const loss = loss_at(penalty, alpha), target = loss.minimiser;
+    if (target === null) return { why: "The penalty does not hold the logits back: there is no finite target." };
+    if (target < 0) return { why: "The target is negative: this penalty pulls every sample to the wrong side." };
+    if (target === 0) return { why: "The target is zero, and so are the weights." };
+    if (alpha === 0 && is_separable(state)) {
+        const { cosine } = largest_margin(lambda, mu_f, sigma_f, sigma_n), grows = Infinity;
+        const ratio = sigma_n * Math.sqrt((1 - cosine) * (1 + cosine)) / cosine;
+        return { loss, signal: grows, noise: grows, ratio, train: { mean: grows, deviation: grows, loss: 0 } };
+    }
+    const train = { mean: target, deviation: 0, loss: loss.value(target) };
     if (lambda > 1) {
         const given = [target, mu_f, sigma_f, sigma_n, lambda];
-        return { signal: least_norm_signal(...given), noise: sigma_n * least_norm_noise(...given) };
+        const signal = least_norm_signal(...given), noise = sigma_n * least_norm_noise(...given);
+        return { loss, signal, noise, ratio: noise / signal, train };
     }
-    const signal = target * mu_f / (mu_f ** 2 + sigma_f ** 2);
-    const ratio = lambda < 1 ? limit_noise_ratio(lambda, mu_f, sigma_f) : Infinity;
-    return { signal, noise: ratio * signal };
+    if (lambda === 1) {
+        return { loss, signal: target * mu_f / (mu_f ** 2 + sigma_f ** 2), noise: Infinity, ratio: Infinity, train };
+    }
+    const found = saddle(loss, state, near && near.saddle);
+    if (found.vanished) return { why: "A kink of the penalty holds every logit at zero, and the weights are zero." };
+    if (!(found.residual <= ACCEPTED)) {
+        const residual = `${short(found.residual, 1)} instead of ${short(ACCEPTED)}`;
+        return { why: `The equations of the limit were solved only to ${residual}: no numbers are shown.` };
+    }
+    const { first: signal, q: noise } = found;
+    return { loss, signal, noise, ratio: noise / signal, train: training_logits(loss, found), saddle: found };
 }
 
-function regularised_accuracy(lambda, mu_f, sigma_f, sigma_n) {
-    if (lambda < 1) return limit_accuracy(lambda, mu_f / sigma_f);
-    if (lambda === 1) return 0.5;
-    const { signal, noise } = fitted(lambda, mu_f, sigma_f, sigma_n, 1);
-    return accuracy(cosine(noise / signal, sigma_n), mu_f, sigma_f, sigma_n);
+function accuracy_of({ mu_f, sigma_f, sigma_n }, { why, ratio }) {
+    return why ? null : accuracy(cosine(ratio, sigma_n), mu_f, sigma_f, sigma_n);
 }
 
-function max_margin_accuracy(lambda, mu_f, sigma_f, sigma_n, bisections = BISECTIONS) {
-    const { cosine } = largest_margin(lambda, mu_f, sigma_f, sigma_n, bisections);
-    return accuracy(cosine, mu_f, sigma_f, sigma_n);
+/* Both accuracies where one number of the state moves along points. */
+function* accuracies_along(axis, state, points) {
+    /* Below lambda = 1 the noise across the signal is scaled away, but not from max margin. */
+    const scaled_away = axis === "sigma_n" && state.lambda < 1 && !(state.alpha === 0 && is_separable(state));
+    let found = null;
+    for (const x of points) {
+        const here = { ...state, [axis]: x };
+        if (!found || !scaled_away) found = solution_of(here, found);
+        yield { x, regularised: accuracy_of(here, found), widest: max_margin_accuracy(here) };
+    }
 }
 
-/* What regularisation adds to the accuracy of max margin; null where that does not exist. */
-function benefit(lambda, mu_f, sigma_f, sigma_n, bisections = BISECTIONS) {
-    if (lambda <= separability_threshold(mu_f / sigma_f)) return null;
-    return regularised_accuracy(lambda, mu_f, sigma_f, sigma_n)
-        - max_margin_accuracy(lambda, mu_f, sigma_f, sigma_n, bisections);
-}
-
-/* The sigma_n between low and high at which the benefit changes its sign. */
-function crossings(lambda, mu_f, sigma_f, low, high) {
-    const at = (sigma_n) => benefit(lambda, mu_f, sigma_f, sigma_n);
+/* The places on a path of accuracies at which the two are equal. */
+function crossings(axis, state, path) {
+    const lead = ({ regularised, widest }) => (regularised === null || widest === null ? null : regularised - widest);
     const found = [];
-    if (at(low) === null) return found;
-    const pieces = 40;
-    let left = low, before = at(low);
-    for (let i = 1; i <= pieces; i++) {
-        const right = low + (high - low) * i / pieces, after = at(right);
-        if (before < 0 !== after < 0) {
-            const side = before < 0 ? 1 : -1;
-            found.push(increasing_root((sigma_n) => side * at(sigma_n), left, right));
-        }
-        left = right;
-        before = after;
+    for (let i = 1; i < path.length; i++) {
+        const before = lead(path[i - 1]), after = lead(path[i]);
+        if (before === null || after === null || before < 0 === after < 0) continue;
+        const side = before < 0 ? 1 : -1;
+        let near = null;
+        const at = (x) => {
+            const here = { ...state, [axis]: x };
+            near = solution_of(here, near);
+            return side * (accuracy_of(here, near) - max_margin_accuracy(here));
+        };
+        found.push(bisected(at, path[i - 1].x, path[i].x, 48));
     }
     return found;
 }
 
+/* What regularisation adds to the accuracy of max margin, for each sigma_f at all sigma_n: null where data is not
+ * separable, undefined where there is no solution. */
+function* benefits(state, columns, rows, bisections) {
+    let found = null;
+    for (const sigma_f of columns) {
+        const column = { ...state, sigma_f };
+        found = state.lambda < 1 && is_separable(column) ? solution_of(column, found) : null;
+        yield rows.map((sigma_n) => {
+            const cell = { ...column, sigma_n }, widest = max_margin_accuracy(cell, bisections);
+            if (widest === null) return null;
+            const regularised = state.alpha === 0 ? widest : accuracy_of(cell, found ?? solution_of(cell));
+            return regularised === null ? undefined : regularised - widest;
+        });
+    }
+}
+
 /* All numbers of a state; null for what does not exist there. */
-function numbers_of(state) {
-    const { alpha, K, lambda, mu_f, sigma_f, sigma_n } = state;
-    const penalty = PENALTIES[state.penalty];
-    const target = target_of(penalty, alpha);
-    const { signal, noise } = fitted(lambda, mu_f, sigma_f, sigma_n, target);
-    const mean = signal * mu_f, deviation = Math.hypot(signal * sigma_f, noise);
-    const rest = Math.max(1 - lambda, 0);
-    const threshold = separability_threshold(mu_f / sigma_f);
-    const separable = lambda > threshold;
-    const widest = separable ? largest_margin(lambda, mu_f, sigma_f, sigma_n) : null;
-    const regularised = regularised_accuracy(lambda, mu_f, sigma_f, sigma_n);
-    const unregularised = widest && accuracy(widest.cosine, mu_f, sigma_f, sigma_n);
-    return {
+function numbers_of(state, solution = solution_of(state)) {
+    const { alpha, K, lambda, mu_f, sigma_f, sigma_n } = state, penalty = penalty_of(state);
+    const target = target_of(penalty, alpha), threshold = separability_threshold(mu_f / sigma_f);
+    const widest = lambda > threshold ? largest_margin(lambda, mu_f, sigma_f, sigma_n) : null;
+    const found = {
         target,
         gap: gap_of(penalty, alpha, K),
-        loss: penalty.loss(target, alpha),
-        mean,
-        deviation,
-        train_mean: target + (rest && rest * (mean - target)),
-        train_deviation: rest && rest * deviation,
-        cosine: cosine(noise / signal, sigma_n),
-        accuracy: regularised,
+        loss: target === null ? null : alpha === 0 ? 0 : penalty.loss(target, alpha),
+        mean: null, deviation: null, train_mean: null, train_deviation: null, train_loss: null,
+        cosine: null,
+        accuracy: accuracy_of(state, solution),
         threshold,
         margin: widest && widest.margin,
         margin_cosine: widest && widest.cosine,
-        margin_accuracy: unregularised,
-        benefit: widest && regularised - unregularised,
+        margin_accuracy: widest && accuracy(widest.cosine, mu_f, sigma_f, sigma_n),
+        benefit: null,
+        residual: solution.saddle ? solution.saddle.residual : null,
     };
+    if (solution.why) return found;
+    const { signal, noise, ratio, train } = solution;
+    const mean = signal * mu_f, deviation = Math.hypot(signal * sigma_f, noise);
+    return {
+        ...found,
+        mean,
+        deviation,
+        train_mean: train.mean,
+        train_deviation: train.deviation,
+        train_loss: train.loss,
+        cosine: cosine(ratio, sigma_n),
+        benefit: widest && found.accuracy - found.margin_accuracy,
+    };
+}
+
+function short(x, digits = 4) {
+    if (x === null) return "–";
+    if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
+    return String(Number(x.toPrecision(digits))).replace("-", "−");
 }

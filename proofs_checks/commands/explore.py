@@ -13,17 +13,29 @@ __all__ = ["command"]
 
 @click.command("explore")
 @click.option(
+    "--penalty",
+    "penalties",
+    multiple=True,
+    metavar="F(Z)",
+    help="A penalty of your own, to choose beside the catalogue's; may be repeated.",
+)
+@click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("explore.html"),
     show_default=True,
     help="The page.",
 )
-def command(output: Path) -> None:
+def command(penalties: tuple[str, ...], output: Path) -> None:
     """Write one self-contained page: choose a penalty, move its strength and the data, and watch.
 
-    Beside report.html the two pages link to each other.
+    \b
+    logitreg explore
+    logitreg explore --penalty "z^2 + log(cosh(z/2))"
+
+    The functions of a --penalty are exported, their error measured. Beside report.html the two
+    pages link to each other.
     """
     from ..explore import write_explore_page
 
-    out.print(f"Wrote {write_explore_page(output)}.")
+    out.print(f"Wrote {write_explore_page(output, penalties)}.")
