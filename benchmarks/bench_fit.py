@@ -39,30 +39,45 @@ def data(samples: int, features: int, condition: float) -> np.ndarray:
     return X * np.logspace(0, np.log10(condition), features)
 
 
+_PENALTIES: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "quadratic": (lambda z: z**2, lambda z: 2 * z, lambda z: 2 + 0 * z),
+    "label-smoothing": (
+        lambda z: np.logaddexp(0, -z) + z / 2,
+        lambda z: 0.5 - expit(-z),
+        lambda z: expit(z) * expit(-z),
+    ),
+    "huber": (
+        lambda z: np.where(np.abs(z) <= 1, z**2 / 2, np.abs(z) - 0.5),
+        lambda z: np.clip(z, -1, 1),
+        lambda z: np.where(np.abs(z) <= 1, 1.0, 0.0),
+    ),
+}
+"""f, f' and f''."""
+
+
 class Objective:
-    """mean (1 - alpha) log(1 + exp(-z)) + alpha f(z) for f = z^2 or label smoothing, and a trace of
-    the relative gradient over CPU time."""
+    """mean (1 - alpha) log(1 + exp(-z)) + alpha f(z), and a trace of the relative gradient over CPU
+    time."""
 
     def __init__(self, X: np.ndarray, penalty: str, alpha: float) -> None:
         self.X, self.penalty, self.alpha = X, penalty, alpha
+        self.f, self.slope, self.curvature = _PENALTIES[penalty]
         self.first = float(np.linalg.norm(self.gradient(np.zeros(X.shape[1]))))
         self.trace: list[tuple[float, float]] = []
 
     def value(self, w: np.ndarray) -> float:
         z = self.X @ w
-        extra = z**2 if self.penalty == "quadratic" else np.logaddexp(0, -z) + z / 2
-        return float(np.mean((1 - self.alpha) * np.logaddexp(0, -z) + self.alpha * extra))
+        return float(np.mean((1 - self.alpha) * np.logaddexp(0, -z) + self.alpha * self.f(z)))
 
     def gradient(self, w: np.ndarray) -> np.ndarray:
         z = self.X @ w
-        extra = 2 * z if self.penalty == "quadratic" else 0.5 - expit(-z)
-        return np.asarray(self.X.T @ (self.alpha * extra - (1 - self.alpha) * expit(-z)) / len(z))
+        slope = self.alpha * self.slope(z) - (1 - self.alpha) * expit(-z)
+        return np.asarray(self.X.T @ slope / len(z))
 
     def weights_of_hessian(self, w: np.ndarray) -> np.ndarray:
         z = self.X @ w
-        bend = expit(z) * expit(-z)
-        extra = 2.0 if self.penalty == "quadratic" else bend
-        return np.asarray((1 - self.alpha) * bend + self.alpha * extra) / len(z)
+        bend = (1 - self.alpha) * expit(z) * expit(-z) + self.alpha * self.curvature(z)
+        return np.asarray(bend / len(z))
 
     def product(self, w: np.ndarray, v: np.ndarray) -> np.ndarray:
         return np.asarray(self.X.T @ (self.weights_of_hessian(w) * (self.X @ v)))

@@ -48,9 +48,10 @@ def fit_batch(
     alpha: Any = 0.1,
     bias: bool = False,
     classes: int | None = None,
+    sample_weight: Any = None,
     max_iter: int = 200,
 ) -> BatchFit:
-    """Minimise L(S) = mean l(z_i), l = (1 - alpha) CE + alpha f, for every problem of a batch.
+    """Minimise L(S) = sum w_i l(z_i) / sum w_i, l = (1 - alpha) CE + alpha f, for every problem.
 
     As :func:`logitreg.fit` does, each problem is solved by Newton's method in the coordinates in
     which X^T X is the identity. All problems advance together, each with a damping of its own;
@@ -73,6 +74,9 @@ def fit_batch(
     bias : fit an intercept.
     classes : the number of classes K, when the labels are 0, ..., K - 1. Needed where labels are
         traced, since their values are then not known; otherwise the labels are counted.
+    sample_weight : (..., n_samples) non-negative numbers, whose leading dimensions broadcast with
+        the others. With as many samples as columns weights of zero leave samples out, which makes
+        problems of different sizes one batch.
     max_iter : limit on Newton steps.
 
     Returns
@@ -103,14 +107,17 @@ def fit_batch(
             "continuous slope, such as 'quadratic' or 'pseudo-huber'; solve one problem at a time "
             "with fit"
         )
-    data = batched_design(X, y, alpha, bias=bias, classes=classes)
+    data = batched_design(X, y, alpha, bias=bias, classes=classes, sample_weight=sample_weight)
     xp = data.xp
-    problems = Problems(xp, f, data.alpha[..., None, None], data.q, data.indicator, data.shape)
+    problems = Problems(
+        xp, f, data.alpha[..., None, None], data.q, data.indicator, data.shape, data.root
+    )
     with np.errstate(all="ignore"):
         solution = minimise(problems, max_iter, data.traced)
         columns = weights(data, solution.coordinates)
         logits = data.matrix @ columns
-        expansion = problems.expansion(logits)
+        weighted = problems.weighted(logits)
+        expansion = problems.expansion(weighted)
     if not data.traced:
         _require_converged(problems, logits, solution.converged, max_iter)
     slopes = columns[..., :-1, :] if bias else columns
@@ -121,7 +128,7 @@ def fit_batch(
         bias=intercept if bias else None,
         logits=logits[..., 0] if binary else logits,
         loss=xp.mean(expansion.value, axis=-1),
-        residual=relative_gradient(problems, expansion, logits),
+        residual=relative_gradient(problems, expansion, weighted),
         converged=solution.converged,
         iterations=solution.iterations,
         classes=data.levels,
@@ -139,6 +146,8 @@ def _require_converged(problems: Problems, logits: Any, converged: Any, max_iter
         true = xp.sum(problems.indicator * logits, axis=-1)
         others = xp.where(problems.indicator > 0, xp.full_like(logits, -xp.inf), logits)
         margins = true - xp.max(others, axis=-1)
+    if problems.root is not None:
+        margins = xp.where(problems.root[..., 0] > 0, margins, xp.ones_like(margins))
     apart = ~converged & (problems.alpha[..., 0, 0] == 0) & xp.all(margins > 0, axis=-1)
     if bool(xp.any(apart)):
         count, first = first_failure(apart)

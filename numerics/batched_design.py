@@ -25,6 +25,8 @@ class BatchedDesign(NamedTuple):
     right, basis : X = Q R with ``right`` = R and ``basis`` None; with fewer samples than columns
         X^T = P R with ``right`` = R and ``basis`` = P, and Q holds the labels alone.
     indicator : (..., n_samples, K) ones at the true classes; None for two classes.
+    root : (..., n_samples, 1) square roots of the weights of the samples, whose mean is one, by
+        which the rows of the matrix were multiplied before it was factored; None without weights.
     alpha : (...) strengths.
     levels : (K,) the labels, ascending; None if they came absorbed.
     shape : the shape of the batch, which X, y and alpha broadcast to.
@@ -37,13 +39,22 @@ class BatchedDesign(NamedTuple):
     right: Any
     basis: Any
     indicator: Any
+    root: Any
     alpha: Any
     levels: Any
     shape: tuple[int, ...]
     traced: bool
 
 
-def batched_design(X: Any, y: Any, alpha: Any, *, bias: bool, classes: int | None) -> BatchedDesign:
+def batched_design(
+    X: Any,
+    y: Any,
+    alpha: Any,
+    *,
+    bias: bool,
+    classes: int | None,
+    sample_weight: Any = None,
+) -> BatchedDesign:
     """Check and factor the data; values are checked where they are known.
 
     The arguments are those of :func:`logitreg.numerics.batched.fit_batch`.
@@ -58,21 +69,28 @@ def batched_design(X: Any, y: Any, alpha: Any, *, bias: bool, classes: int | Non
     (5, 3, 1)
     """
     xp, features, labels, strengths = _arrays(X, y, alpha)
-    traced = any(_is_traced(a) for a in (features, labels, strengths))
-    shape = _batch_shape(features, labels, strengths, bias)
+    amounts = None if sample_weight is None else _floating(xp, sample_weight, features)
+    traced = any(_is_traced(a) for a in (features, labels, strengths, amounts))
+    shape = _batch_shape(features, labels, strengths, amounts, bias)
     if not traced:
         _check_values(xp, features, strengths)
+        if amounts is not None:
+            _check_weights(xp, amounts, features.shape[-1] + bias)
     levels = None if labels is None else _levels(xp, labels, classes, traced)
     like = {"dtype": features.dtype, "device": device(features)}
     matrix, basis = features, None
     if bias:
         matrix = xp.concat([features, xp.ones((*features.shape[:-1], 1), **like)], axis=-1)
     samples, columns = matrix.shape[-2:]
+    root = None
+    if amounts is not None:
+        root = xp.sqrt(amounts / xp.mean(amounts, axis=-1, keepdims=True))[..., None]
     if samples >= columns:
-        q, right = xp.linalg.qr(matrix)
+        q, right = xp.linalg.qr(matrix if root is None else root * matrix)
     else:
         basis, right = xp.linalg.qr(xp.matrix_transpose(matrix))
         q = xp.broadcast_to(xp.eye(samples, **like), (*matrix.shape[:-1], samples))
+        q = q if root is None else root * q
     if not traced:
         _require_rank(xp, right, max(samples, columns))
     indicator = None
@@ -83,7 +101,9 @@ def batched_design(X: Any, y: Any, alpha: Any, *, bias: bool, classes: int | Non
         q, matrix = signs * q, signs * matrix
     elif levels is not None:
         indicator = xp.astype(labels[..., None] == levels, features.dtype)
-    return BatchedDesign(xp, matrix, q, right, basis, indicator, strengths, levels, shape, traced)
+    return BatchedDesign(
+        xp, matrix, q, right, basis, indicator, root, strengths, levels, shape, traced
+    )
 
 
 def weights(data: BatchedDesign, coordinates: Any) -> Any:
@@ -107,12 +127,15 @@ def _arrays(X: Any, y: Any, alpha: Any) -> tuple[Any, Any, Any, Any]:
     labels = y
     if y is not None and not _belongs(y, xp):
         labels = xp.asarray(on_host(y), device=place)
-    if _belongs(alpha, xp):
-        strengths = xp.astype(alpha, features.dtype)
-    else:
-        numbers = on_host(alpha).astype(np.float64)
-        strengths = xp.asarray(numbers, dtype=features.dtype, device=place)
-    return xp, features, labels, strengths
+    return xp, features, labels, _floating(xp, alpha, features)
+
+
+def _floating(xp: Any, values: Any, like: Any) -> Any:
+    """The values as an array of that library, dtype and device."""
+    if _belongs(values, xp):
+        return xp.astype(values, like.dtype)
+    numbers = on_host(values).astype(np.float64)
+    return xp.asarray(numbers, dtype=like.dtype, device=device(like))
 
 
 def _belongs(a: Any, xp: Any) -> bool:
@@ -127,7 +150,7 @@ def _is_traced(a: Any) -> bool:
     return isinstance(a, Tracer)
 
 
-def _batch_shape(X: Any, y: Any, alpha: Any, bias: bool) -> tuple[int, ...]:
+def _batch_shape(X: Any, y: Any, alpha: Any, amounts: Any, bias: bool) -> tuple[int, ...]:
     """The shape of the batch."""
     if len(X.shape) < 2 or 0 in X.shape:
         raise ShapeError(
@@ -143,14 +166,40 @@ def _batch_shape(X: Any, y: Any, alpha: Any, bias: bool) -> tuple[int, ...]:
         raise ShapeError(
             f"y has shape {tuple(y.shape)}; expected one label per sample, (..., {samples})"
         )
-    labels = () if y is None else tuple(y.shape[:-1])
+    if amounts is not None and (len(amounts.shape) == 0 or amounts.shape[-1] != samples):
+        raise ShapeError(
+            f"sample_weight has shape {tuple(amounts.shape)}; expected one weight per sample, "
+            f"(..., {samples})"
+        )
+    labels, extra = (() if a is None else tuple(a.shape[:-1]) for a in (y, amounts))
     try:
-        return np.broadcast_shapes(tuple(X.shape[:-2]), labels, tuple(alpha.shape))
+        return np.broadcast_shapes(tuple(X.shape[:-2]), labels, extra, tuple(alpha.shape))
     except ValueError:
         raise ShapeError(
-            f"the leading dimensions of X {tuple(X.shape[:-2])}, of y {labels} and the shape of "
-            f"alpha {tuple(alpha.shape)} do not broadcast; expected one batch shape"
+            f"the leading dimensions of X {tuple(X.shape[:-2])}, of y {labels}, of sample_weight "
+            f"{extra} and the shape of alpha {tuple(alpha.shape)} do not broadcast; expected one "
+            "batch shape"
         ) from None
+
+
+def _check_weights(xp: Any, amounts: Any, columns: int) -> None:
+    wrong = ~(xp.isfinite(amounts) & (amounts >= 0))
+    if bool(xp.any(wrong)):
+        count, first = first_failure(wrong)
+        raise DataError(
+            f"{count} of the weights, first at {first}, are negative, NaN or infinite; expected "
+            "finite non-negative weights"
+        )
+    used = xp.sum(xp.astype(amounts > 0, xp.int64), axis=-1)
+    least = 1 if amounts.shape[-1] >= columns else amounts.shape[-1]
+    if bool(xp.any(used < least)):
+        count, first = first_failure(used < least)
+        raise DataError(
+            f"in {count} of the problems, first in problem {first}, too many samples have weight "
+            f"zero: expected at least {least} positive weights"
+            + ("" if least == 1 else ", since there are fewer samples than columns")
+            + "; drop the samples"
+        )
 
 
 def _check_values(xp: Any, X: Any, alpha: Any) -> None:

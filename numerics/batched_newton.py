@@ -52,6 +52,8 @@ class Problems:
     q : (..., n, d) with orthonormal columns, the labels absorbed if there are two classes.
     indicator : (..., n, K) ones at the true classes; None for two classes.
     shape : the shape of the batch.
+    root : (..., n, 1) square roots r of the weights of the samples, whose logits are then z = q c/r
+        and whose mean weight is one; None if all are one.
     """
 
     xp: Any
@@ -60,6 +62,7 @@ class Problems:
     q: Any
     indicator: Any
     shape: tuple[int, ...]
+    root: Any = None
 
     @property
     def outputs(self) -> int:
@@ -78,11 +81,22 @@ class Problems:
             alpha=cut(self.alpha, 2),
             q=cut(self.q, 2),
             indicator=cut(self.indicator, 2),
+            root=cut(self.root, 2),
             shape=(min(last, self.shape[0]) - first, *self.shape[1:]),
         )
 
-    def expansion(self, logits: Any) -> Expansion:
-        """The per-sample losses at logits (..., n, K), with derivatives."""
+    def weighted(self, values: Any) -> Any:
+        """Values of the samples (..., n, K) times the roots of their weights."""
+        return values if self.root is None else self.root * values
+
+    def expansion(self, weighted: Any) -> Expansion:
+        """The weighted per-sample losses at r z, (..., n, K), with derivatives in r z."""
+        logits = weighted
+        if self.root is not None:
+            # Samples of weight zero have r z = 0.
+            logits = weighted / self.xp.where(
+                self.root > 0, self.root, self.xp.ones_like(self.root)
+            )
         if self.indicator is None:
             entropy, penalty = SIGNED_CROSS_ENTROPY, separate(self.penalty)
         else:
@@ -90,9 +104,10 @@ class Problems:
             penalty = penalty_term(self.penalty)
         at = Logits(logits, axis=-1)
         curvature = penalised_curvature(self.alpha, entropy.curvature(at), penalty.curvature(at))
+        value = penalised(self.alpha, entropy.value(at), penalty.value(at))
         return Expansion(
-            penalised(self.alpha, entropy.value(at), penalty.value(at))[..., 0],
-            penalised(self.alpha, entropy.gradient(at), penalty.gradient(at)),
+            self.weighted(self.weighted(value))[..., 0],
+            self.weighted(penalised(self.alpha, entropy.gradient(at), penalty.gradient(at))),
             curvature.matrix,
         )
 
@@ -134,7 +149,7 @@ class _State(NamedTuple):
 
 
 def relative_gradient(problems: Problems, expansion: Expansion, logits: Any) -> Any:
-    """||P G|| / (||G|| + ||H z||) of every problem: free of units."""
+    """||P G|| / (||G|| + ||H z||) of every problem, at weighted logits: free of units."""
     return _relative(problems, expansion, logits)[0]
 
 
@@ -235,7 +250,7 @@ def _start(problems: Problems) -> Any:
         targets = xp.ones_like(q[..., :1])
     else:
         targets = problems.indicator - 1 / problems.outputs
-    coordinates = xp.matrix_transpose(q) @ targets
+    coordinates = xp.matrix_transpose(q) @ problems.weighted(targets)
     return xp.broadcast_to(coordinates, (*problems.shape, *coordinates.shape[-2:]))
 
 
@@ -243,9 +258,9 @@ def _loss_at_zero(problems: Problems) -> Any:
     """(...) the same for every sample, so that one is enough."""
     one = problems.q[..., :1, :1]
     if problems.indicator is None:
-        return problems.expansion(one * 0).value[..., 0]
+        return replace(problems, root=None).expansion(one * 0).value[..., 0]
     first = problems.indicator[..., :1, :]
-    return replace(problems, indicator=first).expansion(first * 0).value[..., 0]
+    return replace(problems, indicator=first, root=None).expansion(first * 0).value[..., 0]
 
 
 def _loop(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, qr, solve_triangular
-from scipy.linalg.lapack import dtrcon
+from scipy.linalg.blas import strmm
+from scipy.linalg.lapack import dtrcon, strcon, strtri
 
 from .design import numerical_rank, scaled_columns
 from .rounding import Matrix
@@ -19,38 +21,80 @@ __all__ = ["Coordinates", "coordinates"]
 
 # The Gram matrix squares the condition number: down to here Q is orthonormal to eight digits.
 _WELL_CONDITIONED = 1e-4
-_LARGE = 2**18
+# How far a basis found in single precision may be from orthonormal.
+_ORTHONORMAL = 3e-4
+# Sizes from which the factors, and the products on the way, are in single precision.
+_MEDIUM, _LARGE = 2**16, 2**18
+_LARGEST_EXPONENT = 500
+# Products with so few vectors are slower as a matrix product than one by one.
+_FEW = 8
+# Q costs as much as some hundred products with X and V, and saves a part of each.
+_WORTH_FORMING = 500
+
+Single = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """With weights w_i of the samples, sqrt(w_i) z_i = (Q c)_i for logits z = X S and c = R S.
+    """With weights w_i of the samples, sqrt(w_i) z_i = (Q c)_i for logits z = X S and S = V c.
 
-    The range of Q is that of the weighted data, so that the gradient of sum w_i l(z_i) vanishes
-    in S where that in c does, and its Hessian in c is Q^T diag(l''(z)) Q.
+    The columns of Q are (nearly) orthonormal, and its range is that of the weighted data, so that
+    the gradient of sum w_i l(z_i) vanishes in S where that in c does; its Hessian in c is
+    Q^T diag(l''(z)) Q.
 
     Attributes
     ----------
-    q : (n_samples, rank), orthonormal columns.
+    matrix : (n_samples, n_columns), Q itself if there is no ``inverse``; else X, with
+        Q = diag(sqrt(w)) X V never formed.
+    inverse : (n_columns, n_columns) upper triangular V; or None.
     root : (n_samples,) square roots of the weights of the samples; None if all are one.
-    weights : coordinates (rank, n) -> the S of least Euclidean norm with R S = c, (n_columns, n).
+    weights : coordinates (rank, n) -> the S of least Euclidean norm, (n_columns, n).
+    single : ``matrix`` and ``inverse`` in single precision, weighted and scaled; None without an
+        ``inverse``.
     """
 
-    q: Matrix
+    matrix: Matrix
+    inverse: Matrix | None
     root: Matrix | None
     weights: Callable[[Matrix], Matrix]
-
-    @cached_property
-    def rough(self) -> Coordinates:
-        """The same in single precision where the matrix is too large for a processor's cache."""
-        if self.q.size < _LARGE:
-            return self
-        return replace(self, q=self.q.astype(np.float32))
+    single: tuple[Single, Single] | None = None
 
     @property
     def rank(self) -> int:
         """The rank of the data."""
-        return int(self.q.shape[1])
+        return int(self.matrix.shape[1])
+
+    @property
+    def q(self) -> Matrix:
+        """(n_samples, rank) Q, formed anew where it is not at hand."""
+        return self.matrix if self.inverse is None else self.spread(np.eye(self.rank))
+
+    def rough(self, columns: int) -> Coordinates:
+        """The same in single precision where the matrix is too large for a processor's cache.
+
+        Parameters
+        ----------
+        columns : how many vectors are to be multiplied at a time. For many of them Q is formed.
+        """
+        if self.matrix.size < _LARGE:
+            return self
+        if self.single is not None and _WORTH_FORMING * columns < len(self.matrix):
+            return self._factored
+        return self._formed
+
+    @cached_property
+    def _factored(self) -> Coordinates:
+        assert self.single is not None
+        return Coordinates(*self.single, None, self.weights)  # type: ignore[arg-type]
+
+    @cached_property
+    def _formed(self) -> Coordinates:
+        if self.single is None:
+            q: Any = self.matrix.astype(np.float32)
+        else:
+            rows, inverse = self.single
+            q = strmm(1.0, inverse, rows.T, trans_a=1).T
+        return Coordinates(q, None, None, self.weights)
 
     def weighted(self, values: Matrix, power: int = 1) -> Matrix:
         """Values of the samples times a power of ``root``."""
@@ -60,30 +104,47 @@ class Coordinates:
 
     def spread(self, c: Matrix) -> Matrix:
         """Q c, for c of shape (rank, ...)."""
-        return _along(self.q, c)
+        if self.inverse is None:
+            return _along(self.matrix, c)
+        return self.weighted(_along(self.matrix, _along(self.inverse, c)))
 
     def collect(self, values: Matrix) -> Matrix:
         """Q^T v, for v of shape (n_samples, ...)."""
-        return _along(self.q.T, values)
+        if self.inverse is None:
+            return _along(self.matrix.T, values)
+        return _along(self.inverse.T, _along(self.matrix.T, self.weighted(values)))
 
 
-def _along(matrix: Matrix, values: Matrix) -> Matrix:
+def _along(matrix: Any, values: Matrix) -> Matrix:
     rest = values.shape[1:]
-    # A few long rows go through BLAS faster than a few long columns.
-    rows = np.ascontiguousarray(values.reshape(len(values), math.prod(rest)).T)
+    columns = math.prod(rest)
+    flat = values.reshape(-1) if columns == 1 else values.reshape(len(values), columns)
     if matrix.dtype == np.float64:
-        return np.asarray(rows @ matrix.T).T.reshape(len(matrix), *rest)
+        return np.asarray(_product(matrix, flat)).reshape(len(matrix), *rest)
     # Single precision has a narrow range: gradients of large logits would underflow.
-    peak = np.maximum(np.max(np.abs(rows), axis=1, keepdims=True), 1e-300)
-    product = (rows / peak).astype(matrix.dtype) @ matrix.T
-    return np.asarray(product * peak).T.reshape(len(matrix), *rest)
+    peak = np.maximum(np.max(np.abs(flat), axis=0), 1e-300)
+    product = _product(matrix, (flat / peak).astype(matrix.dtype))
+    return np.asarray(product * peak).reshape(len(matrix), *rest)
+
+
+def _product(matrix: Any, columns: Any) -> Any:
+    """matrix @ columns, in the order in which BLAS is fastest for thin columns."""
+    if columns.ndim == 1:
+        return matrix @ columns
+    if columns.shape[1] <= _FEW:
+        return np.stack([matrix @ column for column in np.ascontiguousarray(columns.T)]).T
+    if matrix.flags.c_contiguous:
+        return matrix @ np.ascontiguousarray(columns)
+    return (np.ascontiguousarray(columns.T) @ matrix.T).T
 
 
 def coordinates(matrix: Matrix, weights: Matrix) -> Coordinates:
     """Orthonormal coordinates by the fastest factorisation that the data allows.
 
-    Columns are scaled by powers of two, so that their units do not matter. Where the Gram matrix is
-    well conditioned, its Cholesky factor is R; otherwise pivoted QR also finds the rank.
+    Columns are scaled by powers of two, so that their units do not matter. If the data is large and
+    well conditioned, V is the inverse Cholesky factor of the Gram matrix in single precision: Q
+    has to be nearly orthonormal alone, which is checked, and X V is applied in double precision.
+    Otherwise Q = X R^-1 is formed in double precision; or found by pivoted QR, with the rank.
 
     Parameters
     ----------
@@ -96,20 +157,48 @@ def coordinates(matrix: Matrix, weights: Matrix) -> Coordinates:
     >>> found.rank, found.weights(found.collect(np.array([[50.0]]))).ravel().round(12).tolist()
     (1, [6.0, 8.0])
     """
-    scaled, exponents = scaled_columns(matrix)
     root = None if np.all(weights == 1) else np.sqrt(weights)
+    found = _from_single_precision(matrix, root)
+    if found is not None:
+        return found
+    scaled, exponents = scaled_columns(matrix)
     if root is not None:
         scaled = scaled * root[:, None]
     upper = _gram_factor(scaled)
     if upper is not None:
         q = solve_triangular(upper, scaled.T, trans="T", check_finite=False).T
-        return Coordinates(q, root, _unique(upper, np.arange(len(upper)), exponents))
+        return Coordinates(q, None, root, _unique(upper, np.arange(len(upper)), exponents))
     q, r, pivots = qr(scaled, mode="economic", pivoting=True)
     rank = numerical_rank(r, scaled.shape)
     q = np.ascontiguousarray(q[:, :rank])
     if rank == len(pivots):
-        return Coordinates(q, root, _unique(r, pivots, exponents))
-    return Coordinates(q, root, _least_norm(r[:rank], pivots, exponents))
+        return Coordinates(q, None, root, _unique(r, pivots, exponents))
+    return Coordinates(q, None, root, _least_norm(r[:rank], pivots, exponents))
+
+
+def _from_single_precision(matrix: Matrix, root: Matrix | None) -> Coordinates | None:
+    """Coordinates without Q in double precision, if the data is well conditioned."""
+    if matrix.size < _MEDIUM or matrix.shape[0] < matrix.shape[1]:
+        return None
+    with np.errstate(over="ignore", under="ignore"):
+        rows = matrix if root is None else matrix * root[:, None]
+        exponents = np.frexp(np.maximum(np.max(rows, axis=0), -np.min(rows, axis=0)))[1]
+        if np.max(np.abs(exponents)) > _LARGEST_EXPONENT:
+            return None
+        single = (rows * np.ldexp(1.0, -exponents)).astype(np.float32)
+    try:
+        upper = cholesky(single.T @ single, check_finite=False)
+    except np.linalg.LinAlgError:
+        return None
+    if not strcon(upper)[0] > _WELL_CONDITIONED:
+        return None
+    short = strtri(upper)[0]
+    inverse = np.ldexp(short.astype(np.float64), -exponents[:, None])
+    found = Coordinates(matrix, inverse, root, lambda c: inverse @ c, (single, short))
+    probe = np.random.default_rng(0).standard_normal((len(inverse), 2))
+    image = found.collect(found.spread(probe))
+    off = np.linalg.norm(image - probe, axis=0) / np.linalg.norm(probe, axis=0)
+    return found if np.max(off) <= _ORTHONORMAL else None
 
 
 def _gram_factor(scaled: Matrix) -> Matrix | None:

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["Pair", "add", "divide", "multiply", "negate", "square_root", "two_prod", "two_sum"]
+__all__ = [
+    "Pair",
+    "add",
+    "divide",
+    "multiply",
+    "negate",
+    "one_minus",
+    "scaled",
+    "square_root",
+    "two_prod",
+    "two_sum",
+]
 
 _SPLITTER = 2.0**27 + 1
 
@@ -83,3 +94,13 @@ def square_root(x: Pair, root_of_high: Any) -> Pair:
     high, low = two_prod(root_of_high, root_of_high)
     rest = ((x.high - high) - low) + x.low
     return _renormalised(root_of_high, rest / (2 * root_of_high))
+
+
+def one_minus(x: Any) -> Pair:
+    """1 - x exactly."""
+    return two_sum(1.0, -x)
+
+
+def scaled(x: Pair, factor: float) -> Pair:
+    """x times a number."""
+    return multiply(x, Pair(factor, 0.0))

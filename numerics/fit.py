@@ -60,9 +60,10 @@ def fit(
 
     Returns
     -------
-    FitResult, computed in float64, with arrays of X's library and device, in float32 if X is,
-    else in float64. Where the loss leaves the common level of the K logits free, the weights sum
-    to zero over the classes.
+    FitResult, with arrays of X's library and device, in float32 if X is, else in float64. It is
+    computed in float64 by NumPy on the processor, from a copy if X lies elsewhere; batches, X of
+    more than two dimensions, are solved by X's library where they lie. Where the loss leaves the
+    common level of the K logits free, the weights sum to zero over the classes.
 
     Raises
     ------
@@ -84,13 +85,20 @@ def fit(
     if np.ndim(X) > 2:
         from .batched import fit_batch
 
-        if sample_weight is not None or on_separable != "raise":
+        if on_separable != "raise":
             raise ShapeError(
-                f"X has shape {np.shape(X)}; expected (n_samples, n_features) where sample_weight "
-                "or on_separable is given: many problems in one call have neither; fit them one by "
-                "one"
+                f"X has shape {np.shape(X)}; expected (n_samples, n_features) with on_separable: "
+                "many problems in one call do without it; fit them one by one"
             )
-        return fit_batch(X, y, penalty=penalty, alpha=alpha, bias=bias, max_iter=max_iter)
+        return fit_batch(
+            X,
+            y,
+            penalty=penalty,
+            alpha=alpha,
+            bias=bias,
+            sample_weight=sample_weight,
+            max_iter=max_iter,
+        )
     strength = check_alpha(alpha, zero=True)
     if on_separable not in ("raise", "max-margin"):
         raise ValueError(f"on_separable is {on_separable!r}; expected 'raise' or 'max-margin'")

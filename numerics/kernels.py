@@ -204,15 +204,32 @@ def _from_theory(penalty: Penalty) -> Kernel:
         for form in derivatives(penalty)
     )
     balls = _balls(penalty)
+    jumps = {float(corner().mid()): _middle(left(), right()) for corner, left, right in balls.sides}
     return Kernel(
         name=name if name not in KNOWN else str(penalty.expression),
         value=value,
-        slope=slope,
+        slope=_with_values(slope, jumps),
         curvature=curvature,
-        kinks=tuple(float(corner().mid()) for corner, _, _ in balls.sides),
+        kinks=tuple(jumps),
         concave_at=concave_point(balls.curvature, balls.sides),
         _penalty=penalty,
     )
+
+
+def _middle(left: arb, right: arb) -> float:
+    return float(((left + right) / 2).mid())
+
+
+def _with_values(function: ArrayFunction, values: Mapping[float, float]) -> ArrayFunction:
+    """The function with other values at some points."""
+
+    def apply(xp: Any, z: Any) -> Any:
+        result = function(z)
+        for point, value in values.items():
+            result = xp.where(z == point, xp.full_like(result, value), result)
+        return result
+
+    return _on_arrays(apply, {}) if values else function
 
 
 def _on_arrays(function: Callable[..., Any], parameters: Mapping[str, float]) -> ArrayFunction:

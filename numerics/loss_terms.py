@@ -167,6 +167,11 @@ class Curvature:
             bent = bent - a * self.at.sum(b * u)
         return bent
 
+    def restrict(self, columns: Any) -> Curvature:
+        """The Hessians for some of the alphas, which the last axis counts."""
+        pairs = tuple((a[..., columns], b[..., columns]) for a, b in self.pairs)
+        return Curvature(self.at, self.diagonal[..., columns], pairs)
+
     @property
     def matrix(self) -> Any:
         """(..., K, K) where the axis of the outputs is the last one."""

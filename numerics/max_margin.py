@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.linalg import null_space, qr, solve_triangular
 from scipy.optimize import nnls
 
-from ..errors import NotConvergedError
+from ..errors import DataError, NotConvergedError
 from .design import numerical_rank
 from .rounding import Matrix
 from .separability import margin_rows
@@ -28,6 +28,7 @@ __all__ = ["MaxMargin", "max_margin"]
 _FREEDOM = 30.0
 _ROUNDS = 20
 _SETTLED = 1e-12
+_CONTRADICTION = 1e-9
 
 
 class _Optimum(NamedTuple):
@@ -63,6 +64,8 @@ def max_margin(matrix: Matrix, labels: NDArray[Any] | None, outputs: int, bias: 
 
     Raises
     ------
+    DataError : the data is not separable: a combination of margins with non-negative factors is
+        zero, or its norm below 1e-9 of the features.
     NotConvergedError
 
     Examples
@@ -72,7 +75,7 @@ def max_margin(matrix: Matrix, labels: NDArray[Any] | None, outputs: int, bias: 
     ([1.0, 0.0], [0])
     """
     features = matrix[:, :-1] if bias else matrix
-    scale = float(np.max(np.abs(features)))
+    scale = float(np.max(np.abs(features))) or 1.0
     features = features / scale
     # Weights of least norm are combinations of the rows: N coordinates are enough.
     rotation, small = None, features
@@ -87,7 +90,7 @@ def max_margin(matrix: Matrix, labels: NDArray[Any] | None, outputs: int, bias: 
     best = _Optimum(np.inf, *(np.zeros(size) for size in (slopes.shape[1], free.shape[1], 0)))
     biases = np.zeros(free.shape[1])
     for _ in range(_ROUNDS):
-        solution, multipliers = _least_distance(rows, 1 - free @ biases)
+        solution, multipliers = _least_distance(rows, 1 - free @ biases, sample)
         biases = biases + _FREEDOM * solution[slopes.shape[1] :]
         rough = _optimum(slopes, free, solution[: slopes.shape[1]], biases, multipliers)
         best = min(best, rough, _polished(slopes, free, multipliers), key=lambda o: o.residual)
@@ -109,7 +112,9 @@ def max_margin(matrix: Matrix, labels: NDArray[Any] | None, outputs: int, bias: 
     return MaxMargin(np.ascontiguousarray(found), np.unique(sample[held]), residual)
 
 
-def _least_distance(rows: Matrix, bounds: Matrix) -> tuple[Matrix, Matrix]:
+def _least_distance(
+    rows: Matrix, bounds: Matrix, sample: NDArray[np.intp]
+) -> tuple[Matrix, Matrix]:
     """The u of least norm with rows @ u >= bounds, and its multipliers m >= 0, u = rows^T m."""
     target = np.zeros(rows.shape[1] + 1)
     target[-1] = 1
@@ -122,6 +127,13 @@ def _least_distance(rows: Matrix, bounds: Matrix) -> tuple[Matrix, Matrix]:
             "max-margin separator; expected it within 30 steps for each; the margin is too small "
             "for float64: drop nearly contradictory samples, or choose alpha > 0"
         ) from None
+    if np.linalg.norm(rows.T @ dual) < _CONTRADICTION * np.sum(dual):
+        against = np.unique(sample[dual > 0])
+        raise DataError(
+            "no hyperplane separates the classes strictly: with positive factors the margins of "
+            f"samples {', '.join(map(str, against[:8]))}{', ...' if len(against) > 8 else ''} "
+            "cancel, whatever the weights and the bias; expected separable data; choose alpha > 0"
+        )
     multipliers = dual / (1 - bounds @ dual)
     return rows.T @ multipliers, multipliers
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .coordinates import Coordinates
-from .loss_terms import Logits
+from .loss_terms import Curvature, Logits
 from .losses import SampleLoss
 from .rounding import Matrix
 
@@ -28,6 +28,7 @@ _CG_STEPS = 300
 _CG_ACCURACY = 1e-5
 _SEARCH_STEPS = 60
 _REACH = 10.0
+_LARGEST_FACTOR, _SMALLEST_FACTOR = 10, -6
 
 Flags = NDArray[np.bool_]
 
@@ -53,12 +54,16 @@ class Minimum:
 def gradient_scale(basis: Coordinates, loss: SampleLoss, logits: Any) -> Matrix:
     """(n_alphas,) ||G|| + ||H z||, G the gradients of the samples and H their curvatures."""
     at = loss.at(logits)
-    bent = loss.curvature(at)(at.z)
-    return np.asarray(norms(basis.weighted(loss.gradient(at))) + norms(basis.weighted(bent)))
+    return _sizes(basis, loss.gradient(at), loss.curvature(at)(at.z))
+
+
+def _sizes(basis: Coordinates, *parts: Matrix) -> Matrix:
+    return np.asarray(sum(norms(basis.weighted(part)) for part in parts))
 
 
 def scaled_start(basis: Coordinates, loss: SampleLoss, targets: Matrix, alphas: int) -> Matrix:
-    """The multiple of the least-squares solution for ``targets`` with the smallest loss.
+    """The multiple of the least-squares solution for ``targets`` that minimises the loss, roughly:
+    a power of two, or zero.
 
     Parameters
     ----------
@@ -69,12 +74,29 @@ def scaled_start(basis: Coordinates, loss: SampleLoss, targets: Matrix, alphas: 
     coordinates : (rank, n_outputs, n_alphas).
     """
     direction = basis.collect(basis.weighted(targets))
-    logits = basis.weighted(basis.spread(direction), -1)[..., None]
-    factors = np.concatenate([[0.0], 2.0 ** np.arange(-6, 11)])
-    with np.errstate(over="ignore", invalid="ignore"):
-        losses = [_total(basis, loss, s * np.repeat(logits, alphas, axis=2)) for s in factors]
-    best = np.argmin(np.where(np.isfinite(losses), losses, np.inf), axis=0)
-    return np.asarray(direction[..., None] * factors[best])
+    logits = np.repeat(basis.weighted(basis.spread(direction), -1)[..., None], alphas, axis=2)
+
+    def total(factor: float) -> Matrix:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.sum(basis.weighted(loss.value(factor * logits), 2), axis=0)
+        return np.asarray(np.where(np.isnan(found), np.inf, found))
+
+    at_one = total(1.0)
+    best, least = np.zeros(alphas), total(0.0)
+    best, least = np.where(at_one < least, 1.0, best), np.minimum(at_one, least)
+    # Upwards from one, then downwards, as long as the loss of some alpha falls or overflows.
+    for sign, end in ((1, _LARGEST_FACTOR), (-1, -_SMALLEST_FACTOR)):
+        last = at_one
+        for exponent in range(1, end + 1):
+            factor = 2.0 ** (sign * exponent)
+            here = total(factor)
+            best, least = np.where(here < least, factor, best), np.minimum(here, least)
+            if not np.any(here < last) and (sign > 0 or np.all(np.isfinite(here))):
+                break
+            last = here
+        if np.all(best > 1):
+            break
+    return np.asarray(direction[..., None] * best)
 
 
 def newton(
@@ -105,20 +127,22 @@ def newton(
     found, steps = start.copy(), np.zeros(alphas, dtype=int)
     best, stalled = np.full(alphas, np.inf), np.zeros(alphas, dtype=int)
     active = np.arange(alphas)
-    c, logits = start, basis.weighted(basis.spread(start), -1)
+    reach = np.linalg.norm(basis.weighted(np.ones(len(basis.matrix))))
+    c, at = start, loss.at(basis.weighted(basis.spread(start), -1))
+    value = loss.value(at)
     for step in range(max_steps + 1):
         part = loss.restrict(active)
-        at = part.at(logits)
-        gradient = basis.collect(basis.weighted(part.gradient(at)))
+        pull, curvature = part.gradient(at), part.curvature(at)
+        gradient = basis.collect(basis.weighted(pull))
         size = norms(gradient)
-        unit = gradient_scale(basis, part, at) if scale is None else scale(logits, active)
+        unit = _sizes(basis, pull, curvature(at.z)) if scale is None else scale(at.z, active)
         relative = np.where(unit > 0, size / np.where(unit > 0, unit, 1), 0)
         stalled[active] = np.where(relative < 0.9 * best[active], 0, stalled[active] + 1)
         better = relative <= best[active]
         best[active[better]] = relative[better]
         found[..., active[better]] = c[..., better]
         steps[active] = step
-        if stop is not None and stop(logits):
+        if stop is not None and stop(at.z):
             return Minimum(c, steps, best, np.zeros(alphas, dtype=bool))
         going = best[active] > goals[active]
         going &= ~((best[active] <= accepted) & (stalled[active] >= _PATIENCE))
@@ -126,39 +150,38 @@ def newton(
             break
         fraction = np.maximum(relative, 0.1 * goals[active] / np.maximum(relative, goals[active]))
         tolerance = size * np.clip(fraction, _CG_ACCURACY, 0.1)
-        reach = norms(c) + norms(basis.weighted(np.ones_like(logits[:, :1])))
-        damping = size / (_REACH * reach)
-        direction = _conjugate_gradients(basis, part, at, -gradient, damping, tolerance)
+        damping = size / (_REACH * (norms(c) + reach))
+        direction = _conjugate_gradients(basis, curvature, -gradient, damping, tolerance)
         change = basis.weighted(basis.spread(direction), -1)
-        length = _step_lengths(basis, part, at, change)
+        slope = _inner(gradient, direction)
+        length, at, value = _line_search(basis, part, at, value, change, slope)
         going &= length > 0
-        active, length = active[going], length[going]
-        c = c[..., going] + length * direction[..., going]
-        logits = logits[..., going] + length * change[..., going]
+        c = c + length * direction
+        if not np.all(going):
+            active, c, value = active[going], c[..., going], value[..., going]
+            at = loss.at(at.z[..., going])
         if not len(active):
             break
     return Minimum(found, steps, best, best <= np.maximum(goals, accepted))
 
 
 def _conjugate_gradients(
-    basis: Coordinates,
-    loss: SampleLoss,
-    at: Logits,
-    rhs: Matrix,
-    damping: Matrix,
-    tolerance: Matrix,
+    basis: Coordinates, curvature: Curvature, rhs: Matrix, damping: Matrix, tolerance: Matrix
 ) -> Matrix:
     """Solve (Hessian + damping) u = rhs for every alpha; stop where the curvature is not positive.
 
     A damping in proportion to the gradient keeps the quadratic convergence, and the steps within
     ``_REACH`` times the logits that are there, or within that if they are small.
     """
+    rough = basis.rough(rhs[0].size)
+    limit = min(rhs[..., 0].size + 10, _CG_STEPS)
+    if rhs.shape[2] == 1:
+        return _one_at_a_time(rough, curvature, rhs, float(damping[0]), float(tolerance[0]), limit)
     result = np.zeros_like(rhs)
     active = np.arange(rhs.shape[2])
-    curvature, rough = loss.curvature(at), basis.rough
     solution, residual, direction = np.zeros_like(rhs), rhs, rhs
     squared = _inner(rhs, rhs)
-    for _ in range(min(rhs[..., 0].size + 10, _CG_STEPS)):
+    for _ in range(limit):
         product = rough.collect(curvature(rough.spread(direction))) + damping[active] * direction
         bend = _inner(direction, product)
         straight = bend <= 0
@@ -179,43 +202,67 @@ def _conjugate_gradients(
             active = active[going]
             solution, residual = solution[..., going], residual[..., going]
             direction, squared = direction[..., going], squared[going]
-            curvature = loss.restrict(active).curvature(at.z[..., active])
+            curvature = curvature.restrict(going)
     result[..., active] = solution
     return result
 
 
-def _step_lengths(basis: Coordinates, loss: SampleLoss, at: Logits, step: Matrix) -> Matrix:
+def _one_at_a_time(
+    rough: Coordinates,
+    curvature: Curvature,
+    rhs: Matrix,
+    damping: float,
+    tolerance: float,
+    limit: int,
+) -> Matrix:
+    """The same for a single alpha, without what it costs to keep many apart."""
+    solution, residual, direction = np.zeros_like(rhs), rhs, rhs
+    squared = float(np.vdot(rhs, rhs))
+    for _ in range(limit):
+        product = rough.collect(curvature(rough.spread(direction))) + damping * direction
+        bend = float(np.vdot(direction, product))
+        if bend <= 0:
+            return solution if np.any(solution) else 0.01 * rhs / (damping or 1)
+        length = squared / bend
+        solution = solution + length * direction
+        residual = residual - length * product
+        previous, squared = squared, float(np.vdot(residual, residual))
+        if squared <= tolerance**2:
+            break
+        direction = residual + squared / previous * direction
+    return solution
+
+
+def _line_search(
+    basis: Coordinates, loss: SampleLoss, at: Logits, before: Matrix, step: Matrix, slope: Matrix
+) -> tuple[Matrix, Logits, Matrix]:
     """For every alpha the largest 2^-k that decreases the loss, or 0: by Armijo's rule, or where
     rounding hides the decrease by the slope at the end of the step, which a quadratic model lets
     rise to at most -0.8 times that at its start [1]_.
 
+    Returns
+    -------
+    lengths, the logits at the ends of the steps, and the losses of the samples there.
+
     .. [1] Hager and Zhang, SIAM J. Optim. 16, 170 (2005): the approximate Wolfe condition.
     """
-    before = loss.value(at)
     noise = 1e-14 * np.sum(basis.weighted(np.abs(before), 2), axis=0)
-    slope = _slope(basis, loss, at, step)
     length = np.ones(step.shape[2])
     accepted = np.zeros(step.shape[2], dtype=bool)
     for _ in range(_SEARCH_STEPS):
         trial = loss.at(at.z + length * step)
         with np.errstate(over="ignore", invalid="ignore"):
-            change = np.sum(basis.weighted(loss.value(trial) - before, 2), axis=0)
+            after = loss.value(trial)
+            change = np.sum(basis.weighted(after - before, 2), axis=0)
             accepted |= change <= np.minimum(1e-4 * length * slope, -noise)
             hidden = ~accepted & (np.abs(change) <= noise)
             if np.any(hidden):
-                accepted |= hidden & (_slope(basis, loss, trial, step) <= -0.8 * slope)
+                end = np.sum(basis.weighted(loss.gradient(trial) * step, 2), axis=(0, 1))
+                accepted |= hidden & (end <= -0.8 * slope)
         if np.all(accepted):
-            return length
+            break
         length = np.where(accepted, length, length / 2)
-    return np.where(accepted, length, 0)
-
-
-def _slope(basis: Coordinates, loss: SampleLoss, at: Logits, step: Matrix) -> Matrix:
-    return np.asarray(np.sum(basis.weighted(loss.gradient(at) * step, 2), axis=(0, 1)))
-
-
-def _total(basis: Coordinates, loss: SampleLoss, logits: Matrix) -> Matrix:
-    return np.asarray(np.sum(basis.weighted(loss.value(logits), 2), axis=0))
+    return np.where(accepted, length, 0), trial, after
 
 
 def _inner(a: Matrix, b: Matrix) -> Matrix:

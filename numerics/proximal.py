@@ -151,6 +151,9 @@ def multipliers(
         if not len(active):
             break
     c, v, y = result
+    # Newton's method adds its logits up; the stiffness magnifies how their rounding differs.
+    z = basis.weighted(basis.spread(c), -1)
+    best = np.maximum(best, norms(_pull(basis, loss, z, y)) / entropy_scale(basis, loss, z, y))
     rough = np.flatnonzero(best > GOAL)
     if len(rough):
         part, parts = loss.restrict(rough), [array[..., rough] for array in result]
@@ -169,12 +172,7 @@ def _balanced(
     They are free within the jumps: they move by the least amount that makes the gradient zero.
     """
     z = basis.weighted(basis.spread(c), -1)
-
-    def gradient(y: Matrix) -> Matrix:
-        per_sample = penalised(loss.alpha, loss.entropy.gradient(loss.at(z)), y)
-        return basis.collect(basis.weighted(per_sample))
-
-    rest = gradient(y)
+    rest = _pull(basis, loss, z, y)
     low, high = np.full_like(y, np.inf), np.full_like(y, -np.inf)
     for kink in f.kinks:
         low = np.where(v == kink, _image(f, kink, -1, v), low)
@@ -187,7 +185,14 @@ def _balanced(
         change = lstsq(effects, -rest[:, output, alpha], lapack_driver="gelsy")[0]
         balanced[rows, output, alpha] += change
     balanced = np.where(resting, np.clip(balanced, low, high), y)
-    return balanced, norms(gradient(balanced)) / entropy_scale(basis, loss, z, balanced)
+    left = norms(_pull(basis, loss, z, balanced))
+    return balanced, left / entropy_scale(basis, loss, z, balanced)
+
+
+def _pull(basis: Coordinates, loss: SampleLoss, z: Matrix, y: Matrix) -> Matrix:
+    """The gradient in the coordinates, with the subgradients y in place of f'."""
+    per_sample = penalised(loss.alpha, loss.entropy.gradient(loss.at(z)), y)
+    return basis.collect(basis.weighted(per_sample))
 
 
 def _scale(

@@ -125,7 +125,7 @@ def _refined(problem: Problem, loss: SampleLoss, start: Matrix, max_iter: int) -
     if len(order) < 3 * _KNOTS:
         return start
     knots = order[np.linspace(0, len(order) - 1, _KNOTS).astype(int)]
-    found = newton(problem.basis, loss.restrict(knots), start[..., knots], max_iter, goal=1e-6)
+    found = newton(problem.basis, loss.restrict(knots), start[..., knots], max_iter, goal=1e-4)
     spline = CubicSpline(np.log(loss.alpha[knots]), found.coordinates, axis=2)
     return np.asarray(spline(np.log(loss.alpha)))
 

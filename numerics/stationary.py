@@ -26,10 +26,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import mpmath
-
-from .doubledouble import Pair, add, divide, multiply, negate, square_root, two_prod, two_sum
-from .lambert import lambert_root
+from .doubledouble import (
+    Pair,
+    add,
+    divide,
+    multiply,
+    negate,
+    one_minus,
+    scaled,
+    square_root,
+    two_prod,
+    two_sum,
+)
+from .lambert import entropy_root, lambert_root
+from .power_gap import power_gap
+from .single_logit import FAR, NEAR, SHIFT, expm1_shifted, saturating_start, single_logit
 
 __all__ = ["SOLVERS", "Solver"]
 
@@ -39,17 +50,6 @@ Solver = Callable[..., Any]
 _LIFT = 2.0**600
 # log 2 = 0x1.62e42fefa39efp-1 + 2.319...e-17 to twice float64 precision.
 _LOG_LIFT = multiply(Pair(600.0, 0.0), Pair(math.log(2), 2.3190468138462996e-17))
-_FAR = 512.0
-_SHIFT = 128.0
-_LARGEST_POWER = 500.0
-
-
-def _one_minus(alpha: Any) -> Pair:
-    return two_sum(1.0, -alpha)
-
-
-def _scaled(x: Pair, factor: float) -> Pair:
-    return multiply(x, Pair(factor, 0.0))
 
 
 def _log1p_quotient(xp: Any, numerator: Pair, alpha: Any, scale: float) -> Any:
@@ -64,26 +64,6 @@ def _log1p_quotient(xp: Any, numerator: Pair, alpha: Any, scale: float) -> Any:
     near = xp.log1p(quotient.high) + quotient.low / (1 + quotient.high)
     far = xp.log(quotient.high + 1 / _LIFT) + _LOG_LIFT.low + _LOG_LIFT.high
     return xp.where(small, far, near)
-
-
-def _expm1_shifted(xp: Any, alpha: Any, g: Any) -> tuple[Any, Any]:
-    """(weight, E) with weight E = alpha (exp(g) - 1), neither of which overflows.
-
-    Beyond g = 512 a factor exp(128) moves from the one to the other. There what is added to
-    E, less than exp(128) times too heavy, is below the last bit all the same.
-    """
-    far = g > _FAR
-    weight = xp.where(far, alpha * math.exp(_SHIFT), alpha)
-    return weight, xp.expm1(xp.where(far, g - _SHIFT, g))
-
-
-def _start(xp: Any, log_y: Any, order: float, rest: float) -> Any:
-    """An approximation of the g with g^order (exp(g) + rest) = y."""
-    linear = xp.exp(xp.clip((log_y - math.log1p(rest)) / order, max=709.0))
-    x = log_y / order - math.log(order)
-    w = xp.clip(x, min=0.0) + xp.log1p(xp.exp(-xp.abs(x)))
-    lambert = order * w * (1 - xp.log1p(w) / (2 + w))
-    return xp.minimum(linear, lambert)
 
 
 def _shifted_lambert(xp: Any, alpha: Any, right: Pair, shift: float, rest: float) -> Any:
@@ -103,9 +83,9 @@ def _shifted_lambert(xp: Any, alpha: Any, right: Pair, shift: float, rest: float
     turned = (0.539 if rest == 1 else 0.54 * rest**-0.43) * y
     w = xp.log1p(y * ((1 + turned) / (total + turned))) + xp.log(clipped / alpha)
     g = xp.minimum(w * (1 - xp.log1p(w) / (2 + w)), y / (total + shift))
-    far = g > _FAR
-    weight = xp.where(far, alpha * math.exp(_SHIFT), alpha)
-    offset = xp.where(far, _SHIFT, 0.0 * g)
+    far = g > FAR
+    weight = xp.where(far, alpha * math.exp(SHIFT), alpha)
+    offset = xp.where(far, SHIFT, 0.0 * g)
     scale = weight / high
     for _ in range(1 + math.ceil(math.log10(total) / 3)):
         grown = xp.expm1(g - offset)
@@ -128,12 +108,12 @@ def _shifted_lambert(xp: Any, alpha: Any, right: Pair, shift: float, rest: float
 
 
 def _label_smoothing(xp: Any, alpha: Any, classes: int) -> Any:
-    return _log1p_quotient(xp, _scaled(_one_minus(alpha), float(classes)), alpha, 1.0)
+    return _log1p_quotient(xp, scaled(one_minus(alpha), float(classes)), alpha, 1.0)
 
 
 def _beyond_kink(alpha: Any, classes: int, scale: float) -> Pair:
     """alpha ((K - 1) c - K scale): positive where the slope ``scale`` is not enough."""
-    left = _scaled(_one_minus(alpha), float(classes - 1))
+    left = scaled(one_minus(alpha), float(classes - 1))
     return add(left, negate(multiply(two_prod(alpha, scale), Pair(float(classes), 0.0))))
 
 
@@ -155,82 +135,21 @@ def _huber(xp: Any, alpha: Any, classes: int, delta: float) -> Any:
 def _elastic(xp: Any, alpha: Any, classes: int) -> Any:
     rest = classes - 1.0
     low_at_kink = _shifted_lambert(
-        xp, alpha, _scaled(_beyond_kink(alpha, classes, 1.0), 0.5), 0.5, rest
+        xp, alpha, scaled(_beyond_kink(alpha, classes, 1.0), 0.5), 0.5, rest
     )
     if classes == 2:
         return low_at_kink
-    right = _scaled(_beyond_kink(alpha, 2, 1.0), classes / 2)
+    right = scaled(_beyond_kink(alpha, 2, 1.0), classes / 2)
     both_move = _shifted_lambert(xp, alpha, right, 1.0, rest)
     return xp.where(low_at_kink <= (classes - 2) / 2, low_at_kink, both_move)
 
 
 def _power(xp: Any, alpha: Any, classes: int, p: float) -> Any:
-    if p == 1:
-        return _absolute(xp, alpha, classes)
-    if p > _LARGEST_POWER:
-        raise ValueError(f"p is {p}; expected at most {_LARGEST_POWER:g} for targets in float64")
-    order, rest, total = p - 1, classes - 1.0, float(classes)
-    inverse = divide(Pair(1.0, 0.0), two_sum(p, -1.0))
-    right = multiply(_one_minus(alpha), _power_factor(classes, p))
-    log_y = xp.log(right.high) - xp.log(alpha)
-    g = _start(xp, log_y, order, rest)
-    zero = g == 0
-    g = xp.where(zero, 1.0, g)
-    for _ in range(5):
-        grown = xp.expm1(xp.clip(g, max=40.0))
-        share = (grown + 1) / (grown + total)
-        slope = order + g * share
-        bend = g * share * (1 + g * (1 - share))
-        log_sum = xp.where(g > 40.0, g + rest * xp.exp(-g), xp.log(grown + total))
-        step = order * xp.log(g) + log_sum - log_y
-        step = -step / (slope - step * bend / (2 * slope))
-        g = xp.clip(g * xp.exp(xp.clip(step, min=-2.0, max=2.0)), min=5e-324)
-    weight, grown = _expm1_shifted(xp, alpha, g)
-    # v = g^q as a double-double gives g = v^(1/q), whose error Newton's step reduces. Where v
-    # could overflow, it is made 2^600 times smaller and its root 2^(600/q) times larger.
-    lifted = (alpha < 1 / _LIFT) & (order > 1)
-    weight = xp.where(lifted, weight * _LIFT, weight)
-    lift = _scaled(inverse, 600.0)
-    v = divide(right, multiply(two_sum(grown, total), Pair(weight, 0.0)))
-    change = inverse.high * (v.low / v.high) + inverse.low * xp.log(v.high)
-    ones = xp.ones_like(alpha)
-    change = change + xp.where(lifted, lift.low * math.log(2) * ones, 0.0)
-    image = v.high**inverse.high * xp.where(lifted, 2.0 ** min(lift.high, 600.0) * ones, 1.0)
-    image = image + image * change
-    share = (grown + 1) / (grown + total)
-    return xp.where(zero, 0.0, g + (image - g) / (1 + g * share / order))
-
-
-def _power_factor(classes: int, p: float) -> Pair:
-    """e (1 + b/a)^q/p with b/a = e^(-1/q), zero for two classes, where f acts on one logit."""
-    with mpmath.workprec(160):
-        exact = mpmath.mpf(classes - 1) / p
-        if classes > 2:
-            order = mpmath.mpf(p) - 1
-            exact *= (1 + mpmath.mpf(classes - 1) ** (-1 / order)) ** order
-        return Pair(float(exact), float(exact - float(exact)))
+    return _absolute(xp, alpha, classes) if p == 1 else power_gap(xp, alpha, classes, p)
 
 
 def _entropy(xp: Any, alpha: Any, classes: int) -> Any:
-    total, rest = float(classes), classes - 1.0
-    unscaled = _one_minus(alpha)
-    odds = unscaled.high / alpha
-    c = xp.clip(odds, max=700.0)
-    log_y = math.log(rest) + xp.log(c) - c
-    # g = c + W_0(y), the start of the r-Lambert solver at r = 0.
-    g = c + _start(xp, log_y, 1.0, 0.0)
-    for _ in range(3):
-        grown = xp.expm1(xp.clip(g, max=300.0))
-        ratio = g * (1 + grown) / (c * (total + grown))
-        share = rest / (total + grown)
-        slope = 1 + g * share
-        g = g * xp.exp(-2 * (ratio - 1) / (ratio + 1) / slope)
-    grown = xp.expm1(xp.clip(g, max=300.0))
-    left = multiply(multiply(two_sum(1.0, grown), Pair(g, 0.0)), Pair(alpha, 0.0))
-    right = multiply(two_sum(total, grown), unscaled)
-    residual = add(right, negate(left)).high / right.high
-    slope = 1 + g * rest / (total + grown)
-    return xp.where(odds > 700, odds, g + g * residual / slope)
+    return entropy_root(xp, alpha, classes - 1.0)
 
 
 def _box(xp: Any, alpha: Any, classes: int, b: float) -> Any:
@@ -259,7 +178,7 @@ def _high_logit(
     the exact residual is not enough.
     """
     total, rest = float(classes), classes - 1.0
-    right = _scaled(_one_minus(alpha), rest)
+    right = scaled(one_minus(alpha), rest)
     log_y = xp.log(right.high) - xp.log(alpha)
     low, high = bracket
     a = high
@@ -278,7 +197,7 @@ def _high_logit(
     for _ in range(2 if flat else 1):
         _, bend, b, db = rough(a)
         g = two_sum(a, b)
-        weight, grown = _expm1_shifted(xp, alpha, g.high)
+        weight, grown = expm1_shifted(xp, alpha, g.high)
         left = add(two_sum(grown, total), Pair(g.low * (grown + 1), 0.0))
         left = multiply(multiply(left, Pair(weight, 0.0)), exact(a))
         residual = add(right, negate(left)).high / right.high
@@ -308,9 +227,19 @@ def _pseudo_huber(xp: Any, alpha: Any, classes: int, delta: float) -> Any:
     rest = classes - 1.0
     square = two_prod(delta, delta)
 
-    def exact(a: Any) -> Pair:
+    def bends(a: Any, _: Any) -> tuple[Any, Any, Any]:
+        bend = 1 / (1 + (a / delta) ** 2)
+        return a * xp.sqrt(bend), bend, 2 * bend * (bend - 1)
+
+    def quotient(a: Any, _: Any) -> tuple[Pair, Pair]:
         norm = add(two_prod(a, a), square)
-        return divide(two_prod(a, delta), square_root(norm, xp.sqrt(norm.high)))
+        return two_prod(a, delta), square_root(norm, xp.sqrt(norm.high))
+
+    def exact(a: Any) -> Pair:
+        return divide(*quotient(a, None))
+
+    if classes == 2 and 0.5 <= delta <= 2:
+        return single_logit(xp, alpha, saturating_start(xp), bends, quotient, 0)
 
     def rough(a: Any) -> tuple[Any, Any, Any, Any]:
         q = (a / delta) ** 2
@@ -330,11 +259,22 @@ def _pseudo_huber(xp: Any, alpha: Any, classes: int, delta: float) -> Any:
 def _log_cosh(xp: Any, alpha: Any, classes: int) -> Any:
     rest = classes - 1.0
 
-    def exact(a: Any) -> Pair:
+    def quotient(a: Any, _: Any) -> tuple[Pair, Pair]:
         # tanh a = E (2 + E)/(2 + E (2 + E)) with E = exp(a) - 1: E alone is rounded.
-        grown = xp.expm1(xp.clip(a, max=40.0))
+        grown = xp.expm1(xp.clip(a, max=NEAR))
         product = multiply(two_sum(2.0, grown), Pair(grown, 0.0))
-        return divide(product, add(product, Pair(2.0, 0.0)))
+        return product, add(product, Pair(2.0, 0.0))
+
+    def exact(a: Any) -> Pair:
+        return divide(*quotient(a, None))
+
+    def bends(a: Any, near: Any) -> tuple[Any, Any, Any]:
+        t = xp.tanh(near)
+        bend = near * (1 - t) * ((1 + t) / t)
+        return t, bend, bend * (1 - bend - 2 * near * t)
+
+    if classes == 2:
+        return single_logit(xp, alpha, saturating_start(xp), bends, quotient, 0)
 
     def rough(a: Any) -> tuple[Any, Any, Any, Any]:
         grown = xp.expm1(xp.clip(a, max=40.0))
@@ -342,8 +282,6 @@ def _log_cosh(xp: Any, alpha: Any, classes: int) -> Any:
         t = product / (2 + product)
         sech_squared = 4 * ((1 + grown) / (2 + product)) ** 2
         bend = a * sech_squared / t
-        if classes == 2:
-            return t, bend, 0.0 * a, 0.0
         b = 0.5 * xp.log1p(2 * t / (rest - t))
         return t, bend, b, rest * sech_squared / ((rest - t) * (rest + t))
 
@@ -357,15 +295,30 @@ def _cosh(xp: Any, alpha: Any, classes: int) -> Any:
     def exact(a: Any) -> Pair:
         # sinh a = E (2 + E)/(2 + 2 E) with E = exp(a) - 1: E alone is rounded.
         grown = xp.expm1(a)
-        quotient = divide(two_sum(2.0, grown), _scaled(two_sum(1.0, grown), 2.0))
+        quotient = divide(two_sum(2.0, grown), scaled(two_sum(1.0, grown), 2.0))
         return multiply(quotient, Pair(grown, 0.0))
+
+    def start(y: Any, rest: Any) -> Any:
+        return (xp.log1p(y * ((1 + 2 * y) / (1 + y))) + rest) / 2
+
+    def bends(a: Any, near: Any) -> tuple[Any, Any, Any]:
+        bend = a / xp.tanh(a)
+        return xp.sinh(near), bend, bend * (1 - bend) + a * a
+
+    def quotient(_: Any, grown: Any) -> tuple[Pair, None]:
+        # sinh a = (E + E/(1 + E))/2.
+        total = two_sum(1.0, grown)
+        decay = grown / total.high
+        high, low = two_sum(grown, decay)
+        return Pair(high / 2, (low - decay * total.low / total.high) / 2), None
+
+    if classes == 2:
+        return single_logit(xp, alpha, start, bends, quotient, 1)
 
     def rough(a: Any) -> tuple[Any, Any, Any, Any]:
         grown = xp.expm1(a)
         sinh = grown * ((2 + grown) / (2 + 2 * grown))
         cosh = sinh + 1 / (1 + grown)
-        if classes == 2:
-            return sinh, a * cosh / sinh, 0.0 * a, 0.0
         s = sinh / rest
         root = xp.hypot(s, 1 + 0 * s)
         return sinh, a * cosh / sinh, xp.log1p(s + s * (s / (1 + root))), cosh / (rest * root)

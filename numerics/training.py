@@ -146,7 +146,7 @@ def recorded_epochs(epochs: int, record: int | Sequence[int]) -> list[int]:
         return sorted(wanted | {epochs})
     if record < 2:
         raise ValueError(f"record is {record}; expected at least 2: the first epoch and the last")
-    spaced = np.geomspace(1, max(epochs, 1), record - 1).tolist()
+    spaced = np.geomspace(max(epochs, 1), 1, record - 1).tolist()
     return sorted({0, epochs, *(round(epoch) for epoch in spaced if epochs)})
 
 

@@ -256,3 +256,48 @@ def test_errors_say_what_was_wrong() -> None:
     X[1, 2, 3] = np.nan
     with pytest.raises(NonFiniteError, match=r"X\[1, 2, 3\]"):
         fit_batch(X)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("samples", [30, 3])
+def test_weights_of_the_samples_count_as_they_do_in_fit(samples: int, classes: int) -> None:
+    X, y = features(5)[:, :samples], np.arange(samples) % classes
+    amounts = np.random.default_rng(2).uniform(0.1, 5, (5, samples))
+    if samples > 4:
+        amounts[:, ::7] = 0
+    found = fit_batch(X, y, penalty="cosh", bias=True, sample_weight=amounts)
+    assert np.max(found.residual) < 1e-14
+    for i, x in enumerate(X):
+        single = lr.fit(x, y, penalty="cosh", bias=True, sample_weight=amounts[i])
+        np.testing.assert_allclose(found.weights[i], single.weights, rtol=0, atol=1e-11)
+        np.testing.assert_allclose(found.logits[i], single.logits, rtol=0, atol=1e-11)
+        assert float(found.loss[i]) == pytest.approx(single.loss, rel=1e-13)
+    plain = fit_batch(X, y, penalty="cosh", bias=True)
+    assert samples == 3 or not np.allclose(plain.weights, found.weights, atol=1e-3)
+
+
+def test_problems_of_different_sizes_are_one_batch_with_weights_of_zero() -> None:
+    X, sizes = features(3), (30, 21, 9)
+    padded = np.where(np.arange(30)[:, None] < np.array(sizes)[:, None, None], X, 7.0)
+    used = (np.arange(30) < np.array(sizes)[:, None]).astype(float)
+    found = fit_batch(padded, sample_weight=used)
+    for i, size in enumerate(sizes):
+        np.testing.assert_allclose(found.weights[i], lr.fit(X[i, :size]).weights, atol=1e-12)
+    padded[:, 9:] = 0
+    with pytest.raises(SeparableError):
+        fit_batch(np.abs(padded), alpha=0, sample_weight=used)
+
+
+def test_weights_that_cannot_be_used_are_refused() -> None:
+    X = features(2)
+    with pytest.raises(ShapeError, match="one weight per sample"):
+        fit_batch(X, sample_weight=np.ones(4))
+    with pytest.raises(ShapeError, match="of sample_weight"):
+        fit_batch(X, sample_weight=np.ones((3, 30)))
+    for wrong in (-1.0, np.nan):
+        with pytest.raises(DataError, match="negative, NaN or infinite"):
+            fit_batch(X, sample_weight=np.full(30, wrong))
+    with pytest.raises(DataError, match="at least 1 positive"):
+        fit_batch(X, sample_weight=np.zeros(30))
+    with pytest.raises(DataError, match="fewer samples than columns"):
+        fit_batch(X[:, :3], sample_weight=np.array([1.0, 1.0, 0.0]))

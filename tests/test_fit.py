@@ -288,3 +288,43 @@ def test_errors_say_what_was_wrong() -> None:
         fit(broken, y)
     with pytest.raises(NotConvergedError, match="limit 1"):
         fit(X, y, penalty="cosh", max_iter=1)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_factors_in_single_precision_serve_minimisers_in_double_precision(weighted: bool) -> None:
+    rng = np.random.default_rng(3)
+    X = (rng.standard_normal((1500, 60)) + 0.2) * np.logspace(-6, 6, 60)
+    weight = rng.uniform(0.1, 3, 1500) if weighted else np.ones(1500)
+    basis = coordinates(X, weight)
+    assert basis.single is not None
+    np.testing.assert_allclose(basis.q.T @ basis.q, np.eye(60), atol=1e-4)
+    for columns in (1, 3, 20):
+        c = rng.standard_normal((60, columns))
+        v = rng.standard_normal((1500, columns))
+        np.testing.assert_allclose(basis.spread(c), basis.q @ c, atol=1e-13)
+        np.testing.assert_allclose(basis.collect(v), basis.q.T @ v, atol=1e-12)
+    result = fit(X, alpha=0.2, sample_weight=weight)
+    assert result.residual < 1e-14
+    slopes = 0.4 * result.logits - 0.8 / (1 + np.exp(result.logits))
+    pull = np.linalg.qr(X * np.sqrt(weight)[:, None])[0].T @ (np.sqrt(weight) * slopes)
+    assert np.linalg.norm(pull) < 1e-13 * np.linalg.norm(slopes)
+
+
+@pytest.mark.parametrize("case", ["dependent", "nearly", "units"])
+def test_ill_conditioned_data_is_not_factored_in_single_precision(case: str) -> None:
+    X = np.random.default_rng(3).standard_normal((1500, 60)) + 0.2
+    if case == "units":
+        X = X * np.logspace(-300, 300, 60)
+    else:
+        X[:, 1] = X[:, 0] + (1e-3 * X[:, 1] if case == "nearly" else 0)
+    basis = coordinates(X, np.ones(1500))
+    assert basis.single is None
+    assert basis.rank == (59 if case == "dependent" else 60)
+
+
+@pytest.mark.parametrize("alpha", [1e-7, 1e-9])
+def test_faint_bends_under_large_logits_are_reached_by_way_of_larger_strengths(
+    alpha: float,
+) -> None:
+    X, y = np.array([[0.0, 0.0], [1.0, 0.0], [4096.0, 4096.0], [1.0, 1.0]]), [1, 0, 2, 0]
+    assert fit(X, y, penalty="huber", alpha=alpha, bias=True).residual < 1e-11

@@ -94,5 +94,10 @@ def test_more_dimensions_are_many_problems() -> None:
     found = fit(X, alpha=0.2)
     for one, weights in zip(X, found.weights, strict=True):
         np.testing.assert_allclose(weights, fit(one, alpha=0.2).weights, atol=1e-12)
+    amounts = rng.uniform(0.5, 2, 40)
+    weighted = fit(X, alpha=0.2, sample_weight=amounts).weights
+    alone = fit(X[1], alpha=0.2, sample_weight=amounts).weights
+    np.testing.assert_allclose(weighted[1], alone, atol=1e-12)
+    assert not np.allclose(weighted[1], found.weights[1], atol=1e-3)
     with pytest.raises(ShapeError, match="one by one"):
-        fit(X, sample_weight=np.ones(40))
+        fit(X, on_separable="max-margin")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pytest
-from logitreg.errors import SeparableError
+from logitreg.errors import DataError, SeparableError
 from logitreg.numerics.fit import fit
 from logitreg.numerics.max_margin import max_margin
 from scipy.optimize import linprog, minimize
@@ -138,3 +139,24 @@ def test_residual_shows_a_wrong_separator() -> None:
     assert best.residual < 1e-12
     without = max_margin(np.delete(absorbed, best.support[0], axis=0), None, 1, False)
     assert np.linalg.norm(without.solution) < np.linalg.norm(best.solution) * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_overlapping_classes_have_no_separator_and_the_error_names_samples_that_show_it(
+    bias: bool, classes: int
+) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 3)), np.arange(30) % classes
+    ones = np.ones((30, int(bias)))
+    matrix = np.hstack([X, ones])
+    signs = np.where(y == 1, 1.0, -1.0)[:, None]
+    rows, labels, outputs = (matrix * signs, None, 1) if classes == 2 else (matrix, y, classes)
+    with pytest.raises(DataError, match="no hyperplane separates the classes") as caught:
+        max_margin(rows, labels, outputs, bias)
+    named = [int(word) for word in re.findall(r"\d+", str(caught.value).split("cancel")[0])]
+    assert "..." not in str(caught.value)
+    with pytest.raises(DataError):
+        max_margin(rows[named], None if labels is None else labels[named], outputs, bias)
+    with pytest.raises(DataError):
+        max_margin(np.zeros((2, 2)), None, 1, False)

@@ -133,6 +133,13 @@ def test_kinks_and_parameters_are_known() -> None:
     assert kernel("log(cosh(z))").kinks == ()
 
 
+def test_at_a_kink_the_slope_is_the_middle_of_the_jump() -> None:
+    # From 2 on the inside to 3 on the outside.
+    f = kernel("max(abs(z) - 1, 0) + z^2")
+    assert f.slope(np.array([-1.0, 1.0, 1 + 2.0**-52])).tolist() == [-2.5, 2.5, 3 + 2.0**-51]
+    assert kernel("abs(z) + z^4").slope(0.0) == 0.0
+
+
 def test_only_the_entropy_is_not_convex() -> None:
     assert [name for name in CATALOGUE if not kernel(name).convex] == ["entropy"]
     witness = kernel("entropy").concave_at

@@ -272,7 +272,9 @@ def test_an_expression_cannot_be_traced_and_says_so() -> None:
         jax.jit(lambda a: lr.target("z^2 + z^4", a))(0.5)
 
 
-@pytest.mark.parametrize(("name", "classes"), [("quadratic", 2), ("elastic", 3)])
+@pytest.mark.parametrize(
+    ("name", "classes"), [("quadratic", 2), ("elastic", 3), ("pseudo-huber", 3)]
+)
 def test_torch_compiles_the_target_into_one_graph(name: str, classes: int) -> None:
     torch = pytest.importorskip("torch")
     compiled = torch.compile(
@@ -289,6 +291,24 @@ def test_torch_compiles_the_target_into_one_graph(name: str, classes: int) -> No
         False,
         True,
     ]
+
+
+def test_steps_without_end_are_one_call_for_the_compiler() -> None:
+    torch = pytest.importorskip("torch")
+    sizes = []
+
+    def count(module: Any, _: Any) -> Any:
+        sizes.append(len(module.graph.nodes))
+        return module.forward
+
+    def target(alpha: Any) -> Any:
+        return lr.target("log-cosh", alpha, classes=10)
+
+    aot = pytest.importorskip("torch._dynamo.backends.common").aot_autograd
+    alpha = torch.tensor([0.1, 0.3], dtype=torch.float64)
+    found = torch.compile(target, fullgraph=True, backend=aot(fw_compiler=count))(alpha)
+    np.testing.assert_allclose(found, target(alpha.numpy()), rtol=1e-15)
+    assert max(sizes) < 10
 
 
 def test_torch_exports_the_target() -> None:

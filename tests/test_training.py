@@ -156,6 +156,8 @@ def test_records_are_evenly_spaced_in_the_logarithm() -> None:
     late = np.diff(np.log([epoch for epoch in epochs if epoch > 1000]))
     assert late.max() / late.min() < 1.01
     assert recorded_epochs(0, 5) == [0]
+    assert recorded_epochs(9, 2) == [0, 9]
+    assert recorded_epochs(100, 3) == [0, 1, 100]
 
 
 class _Interrupted:

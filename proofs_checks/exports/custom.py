@@ -99,7 +99,7 @@ def _with_errors(parts: Iterable[Part], error_of: Callable[[Part], float]) -> tu
 
 def _has_helpers(form: Expr) -> bool:
     """Whether the helpers compute Lambert's functions in the form: those have r, y >= 0."""
-    return all(call.args[0].is_nonnegative for call in form.atoms(RLambertW))
+    return all(arg.is_nonnegative for call in form.atoms(RLambertW) for arg in call.args)
 
 
 def _in_helpers(form: Expr) -> Expr:
