@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from .numerics.alignment import alignment as alignment
     from .numerics.batched import fit_batch as fit_batch
     from .numerics.calibration import calibration_error as calibration_error
+    from .numerics.class_imbalance import BiasedAsymptotics as BiasedAsymptotics
+    from .numerics.class_imbalance import asymptotics_with_bias as asymptotics_with_bias
     from .numerics.classifier import LogitRegularizedClassifier as LogitRegularizedClassifier
+    from .numerics.cumulant_correction import DirectionCorrection as DirectionCorrection
+    from .numerics.cumulant_correction import direction_correction as direction_correction
+    from .numerics.cumulant_correction import (
+        sample_direction_correction as sample_direction_correction,
+    )
     from .numerics.fisher import fisher_direction as fisher_direction
     from .numerics.fit import FitResult as FitResult
     from .numerics.fit import fit as fit
@@ -32,6 +39,8 @@ if TYPE_CHECKING:
         logit_regularized_cross_entropy as logit_regularized_cross_entropy,
     )
     from .numerics.kernels import penalties as penalties
+    from .numerics.many_classes_limit import ClassAsymptotics as ClassAsymptotics
+    from .numerics.many_classes_limit import asymptotics_many_classes as asymptotics_many_classes
     from .numerics.neural_collapse import collapse_metrics as collapse_metrics
     from .numerics.path import fit_path as fit_path
     from .numerics.signal_noise import signal_plus_noise as signal_plus_noise
@@ -51,6 +60,9 @@ __version__ = "0.1.0"
 _HOME = {
     "AlignmentCertificate": "numerics.alignment",
     "Asymptotics": "numerics.high_dimension",
+    "BiasedAsymptotics": "numerics.class_imbalance",
+    "ClassAsymptotics": "numerics.many_classes_limit",
+    "DirectionCorrection": "numerics.cumulant_correction",
     "FitResult": "numerics.fit",
     "Ledger": "proofs_checks.ledger",
     "LogitRegularizedClassifier": "numerics.classifier",
@@ -59,8 +71,11 @@ _HOME = {
     "StreamingStatistics": "numerics.streaming",
     "alignment": "numerics.alignment",
     "asymptotics": "numerics.high_dimension",
+    "asymptotics_many_classes": "numerics.many_classes_limit",
+    "asymptotics_with_bias": "numerics.class_imbalance",
     "calibration_error": "numerics.calibration",
     "collapse_metrics": "numerics.neural_collapse",
+    "direction_correction": "numerics.cumulant_correction",
     "fisher_direction": "numerics.fisher",
     "fit": "numerics.fit",
     "fit_batch": "numerics.batched",
@@ -70,6 +85,7 @@ _HOME = {
     "penalties": "numerics.kernels",
     "penalty": "theory.penalties",
     "precise_fit": "numerics.high_precision",
+    "sample_direction_correction": "numerics.cumulant_correction",
     "sensitivity": "numerics.targets",
     "signal_plus_noise": "numerics.signal_noise",
     "target": "numerics.targets",
