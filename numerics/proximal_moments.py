@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import device
 
 from .kernels import ArrayFunction, Kernel
 from .loss_terms import LOGISTIC, penalised
+from .quadrature import between, double_exponential, legendre, trapezoidal
 from .targets import target
 
 __all__ = [
+    "JUMP",
     "Break",
     "CellLosses",
     "Moments",
     "break_points",
     "cell_losses",
+    "mean_loss",
     "moments",
 ]
 
@@ -29,8 +30,8 @@ __all__ = [
 _TAIL = 9.0
 _PROXIMAL_STEPS = 100
 _LARGE_CURVATURE = 1e6
-# Distances from an end down to 1e-33: enough for an inverse square root there.
-_DOUBLE_EXPONENTIAL_END = 3.9
+JUMP = 1e-12
+"""Of two slopes beside a break, more than rounding."""
 
 
 class Break(NamedTuple):
@@ -50,7 +51,7 @@ class CellLosses:
     value, slope, curvature : l, l' and l''.
     minimiser : (cells, 1), infinite for alpha = 0.
     breaks : ascending; beyond a wall of f the slope is infinite.
-    bounded : whether the curvature is finite beside each break.
+    bounded : whether the curvature is finite beside each break, where f is.
     """
 
     value: Callable[[Any], Any]
@@ -101,10 +102,12 @@ def cell_losses(xp: Any, f: Kernel, points: Sequence[float], alpha: Any) -> Cell
     """
 
     def of(term: ArrayFunction, penalty: ArrayFunction) -> ArrayFunction:
+        # Where alpha is zero, f may be infinite.
+        strength = xp.where(alpha > 0, alpha, 0.5)
+
         def mixed(z: Any) -> Any:
             entropy = term(z)
-            # Where alpha is zero, f may be infinite.
-            return xp.where(alpha > 0, penalised(alpha, entropy, penalty(z)), entropy)
+            return xp.where(alpha > 0, penalised(strength, entropy, penalty(z)), entropy)
 
         return mixed
 
@@ -125,8 +128,9 @@ def cell_losses(xp: Any, f: Kernel, points: Sequence[float], alpha: Any) -> Cell
     penalised_cells = alpha > 0
     goal = target(f, xp.where(penalised_cells, alpha, 0.5))
     minimiser = xp.where(penalised_cells, goal, math.inf)
-    beside = np.nextafter(points, math.inf)
-    bounded = bool(np.all(np.abs(f.curvature(beside)) < _LARGE_CURVATURE)) if points else True
+    beside = np.concatenate([np.nextafter(points, side) for side in (-math.inf, math.inf)])
+    within = beside[np.isfinite(f.value(beside))]
+    bounded = bool(np.all(np.abs(f.curvature(within)) < _LARGE_CURVATURE))
     return CellLosses(value, slope, curvature, minimiser, breaks, bounded)
 
 
@@ -164,32 +168,6 @@ def break_points(f: Kernel) -> tuple[float, ...]:
     return tuple(sorted({*map(float, f.kinks), *jumps, *([0.0] if rough else [])}))
 
 
-def _from_both_ends(place: Any, weights: Any) -> tuple[Any, Any]:
-    """Of positions in [0, 1]: their distances from the nearer end, and their weights."""
-    half = len(place) // 2
-    return np.concatenate([place[:half], place[:half][::-1]]), weights
-
-
-@lru_cache(maxsize=32)
-def _trapezoidal(order: int) -> tuple[Any, Any]:
-    return _from_both_ends(np.linspace(0, 1, order), np.full(order, 1 / (order - 1)))
-
-
-@lru_cache(maxsize=32)
-def _legendre(order: int) -> tuple[Any, Any]:
-    nodes, weights = np.polynomial.legendre.leggauss(order)
-    return _from_both_ends((1 + nodes) / 2, weights / 2)
-
-
-@lru_cache(maxsize=32)
-def _double_exponential(order: int) -> tuple[Any, Any]:
-    h = 2 * _DOUBLE_EXPONENTIAL_END / order
-    t = h * (0.5 + np.arange(order // 2))[::-1]
-    distance = 1 / (1 + np.exp(math.pi * np.sinh(t)))
-    weight = h * math.pi * np.cosh(t) * distance * (1 - distance)
-    return np.concatenate([distance, distance[::-1]]), np.concatenate([weight, weight[::-1]])
-
-
 def moments(
     xp: Any,
     loss: CellLosses,
@@ -217,9 +195,12 @@ def moments(
     z = m + s * normal
     p = _proximal(xp, loss, z, s, gamma, low, high, start)
     resting = low == high
-    stretch = 1 + gamma * loss.curvature(p)
-    slope = xp.where(resting, 0.0, 1 / stretch)
-    step, lack = p - z, 1 - slope
+    bend = gamma * loss.curvature(p)
+    slope = xp.where(resting, 0.0, 1 / (1 + bend))
+    # 1 - p', without a difference where p' is nearly one.
+    small = (bend < 1) & ~resting
+    lack = xp.where(small, xp.where(small, bend, 0.0) * slope, 1 - slope)
+    step = p - z
     weighted, normal_weighted = weights * lack, weights * normal
     return Moments(
         slope=xp.sum(weights * slope, axis=-1),
@@ -249,18 +230,37 @@ def _nodes(
     ends = [xp.full_like(m, -_TAIL)]
     limits = [(-math.inf, math.inf)]
     for point, left, right in loss.breaks:
-        sides = (left, right) if bool(xp.any(left != right)) else (left,)
+        # The slopes are those of neighbouring floats: a bend leaves a difference of rounding.
+        sides = (left, right) if bool(xp.any(right - left > JUMP)) else (left,)
         ends += [xp.clip((point + gamma * side - m) / s, -_TAIL, _TAIL) for side in sides]
         rests = [(point, point)] if len(sides) == 2 else []
         limits = [*limits[:-1], (limits[-1][0], point), *rests, (point, math.inf)]
     ends.append(xp.full_like(m, _TAIL))
+    if loss.breaks:
+        # Where l'' of cross-entropy falls to 1/gamma, p bends: the last panel is cut there.
+        soft = xp.log1p(gamma)
+        image = xp.clip((soft + gamma * loss.slope(soft) - m) / s, ends[-2], _TAIL)
+        ends.insert(-1, xp.where(soft > loss.breaks[-1].point, image, ends[-2]))
+        limits.append(limits[-1])
     parts = []
     for (begin, finish), (lowest, highest) in zip(pairwise(ends), limits, strict=True):
+        if _beyond_a_wall(xp, loss, lowest, highest):
+            continue
         normal, weights = _rule(xp, loss, begin, finish, order)
-        bounds = (xp.full_like(normal, lowest), xp.full_like(normal, highest))
+        # The nodes of an empty panel are beyond its limits: there p rests on one of them.
+        empty = begin >= finish
+        rest = xp.full_like(normal, lowest if math.isfinite(lowest) else highest)
+        bounds = (xp.where(empty, rest, xp.full_like(normal, v)) for v in (lowest, highest))
         parts.append((normal, weights, *bounds))
     normal, weights, low, high = (xp.concat(part, axis=-1) for part in zip(*parts, strict=True))
     return normal, weights, low, high
+
+
+def _beyond_a_wall(xp: Any, loss: CellLosses, lowest: float, highest: float) -> bool:
+    """Whether no p lies between, in any cell."""
+    slopes = [right for point, _, right in loss.breaks if point == lowest < highest]
+    slopes += [left for point, left, _ in loss.breaks if point == highest > lowest]
+    return any(bool(xp.all(xp.isinf(slope))) for slope in slopes)
 
 
 def _density(xp: Any, normal: Any) -> Any:
@@ -282,17 +282,20 @@ def _proximal(
         parabola = (z + pull * loss.minimiser) / (1 + pull)
         start = xp.where(xp.isfinite(parabola), parabola, (low + high) / 2)
     p = xp.clip(start, low, high)
+    last = xp.full_like(p, math.inf)
     for _ in range(_PROXIMAL_STEPS):
         value = p - z + gamma * loss.slope(p)
         low, high = xp.where(value < 0, p, low), xp.where(value > 0, p, high)
         change = value / (1 + gamma * loss.curvature(p))
         newton = p - change
-        # A step of more than half the bracket may end in a cycle of two.
-        useful = (low <= newton) & (newton <= high) & (2 * xp.abs(change) <= high - low)
+        # The step after a small one would be its square, or rounding.
+        small = 1e-9 * (s + xp.abs(p))
+        # Large steps that do not halve may end in a cycle of two.
+        useful = (low <= newton) & (newton <= high)
+        useful = useful & (xp.abs(change) <= xp.maximum(last / 2, small))
         moved = xp.where(useful | (change == 0), newton, (low + high) / 2)
-        # The next step of Newton's method would be the square of this one, or rounding.
-        settled = bool(xp.all(xp.abs(moved - p) <= 1e-9 * (s + xp.abs(p))))
-        p = moved
+        last, p = xp.abs(moved - p), moved
+        settled = bool(xp.all(last <= small))
         if settled:
             break
     return p
@@ -300,16 +303,11 @@ def _proximal(
 
 def _rule(xp: Any, loss: CellLosses, begin: Any, finish: Any, order: int) -> tuple[Any, Any]:
     """Nodes and weights between two ends for each cell; none if they are in the wrong order."""
-    width = xp.maximum(finish - begin, xp.zeros_like(begin))
     if not loss.breaks:
-        rule = _trapezoidal(order)
+        rule = trapezoidal(order)
     else:
-        rule = _legendre(order // 2) if loss.bounded else _double_exponential(order)
-    place, weights = (xp.asarray(v, dtype=begin.dtype, device=device(begin))[None, :] for v in rule)
-    half = place.shape[1] // 2
-    # The second half counts from the far end, close to which it may be.
-    nodes = (begin + width * place[:, :half], begin + width - width * place[:, half:])
-    return xp.concat(nodes, axis=-1), width * weights
+        rule = legendre(order // 2) if loss.bounded else double_exponential(order)
+    return between(xp, rule, begin, finish)
 
 
 def mean_loss(xp: Any, loss: CellLosses, mean: Any, spread: Any, order: int) -> Any:
@@ -331,5 +329,7 @@ def mean_loss(xp: Any, loss: CellLosses, mean: Any, spread: Any, order: int) -> 
     total = xp.zeros_like(mean)
     for begin, finish in pairwise(cuts):
         normal, weights = _rule(xp, loss, begin, finish, order)
-        total = total + xp.sum(weights * _density(xp, normal) * loss.value(m + s * normal), axis=-1)
+        # Beyond a wall the loss is infinite, and an empty panel may lie there.
+        value = xp.where(weights > 0, loss.value(m + s * normal), 0.0)
+        total = total + xp.sum(weights * _density(xp, normal) * value, axis=-1)
     return total

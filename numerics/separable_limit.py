@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-__all__ = ["largest_margin", "separability_threshold"]
+from .correlated_noise import Spectrum, ridge
+
+__all__ = ["largest_margin", "largest_margin_in_correlated_noise", "separability_threshold"]
 
 Array = NDArray[np.float64]
 
 _BISECTIONS = 60
+# E (t + G)_+^2 keeps eleven digits there.
+_FARTHEST = -12.0
+_LEAST_RIDGE = 1e-100
 
 
 def separability_threshold(effect: Any) -> Array:
@@ -97,6 +102,50 @@ def largest_margin(
     tiny = np.full(ratio.shape, 1e-12)
     best = _increasing_root(slope, tiny, np.full(ratio.shape, math.pi / 2))
     return np.cos(best), margin(best)
+
+
+def largest_margin_in_correlated_noise(
+    aspect_ratio: Any, signal: Any, signal_noise: Any, orthogonal_noise: Any, spectrum: Spectrum
+) -> tuple[Array, Array, Array]:
+    """The cosine, the margin, and q = sigma_n ||Sigma^(1/2) S_perp||/||S||, for separable data.
+
+    The system of training (:mod:`logitreg.theory.correlated_noise`) with p(Z) = max(Z, margin). At
+    logits of deviation 1, t = margin - S_1 mu_f fixes the ridge k by Phi(t) = lambda D_1(k), then
+
+        q^2 = T(t) D_2/(lambda D_1^2),  S_1 = mu_f T'(t)/(2 Phi(t) (sigma_f^2 + sigma_n^2 k)),
+
+    T(t) = E (t + G)_+^2, and t is where S_1^2 sigma_f^2 + q^2 = 1. Shapes (cells,).
+
+    Examples
+    --------
+    >>> from .correlated_noise import noise_spectrum
+    >>> cell = (np.array([v]) for v in (0.7, 1.0, 0.5, 1.0))
+    >>> cosine, margin, _ = largest_margin_in_correlated_noise(*cell, noise_spectrum([0.5, 1.5]))
+    >>> round(float(cosine[0]), 4), round(float(margin[0]), 4)
+    (0.812, 0.7599)
+    """
+
+    def at(t: Array) -> tuple[Array, Array, Array]:
+        """k, S_1 and q^2."""
+        below = ndtr(t)
+        k = ridge(np, spectrum, below / aspect_ratio)
+        value, change = _truncated(t)
+        share = spectrum.moment(np, k, 2, 2) / (below / aspect_ratio) ** 2
+        # Only k > 0 belongs to a least norm.
+        pull = 2 * below * (signal_noise**2 + orthogonal_noise**2 * np.maximum(k, _LEAST_RIDGE))
+        return k, signal * change / pull, value * share / aspect_ratio
+
+    def excess(t: Array) -> Array:
+        k, first, square = at(t)
+        return np.where(k > 0, (first * signal_noise) ** 2 + square - 1, math.inf)
+
+    low = np.full_like(aspect_ratio, _FARTHEST)
+    # D_2 >= D_1^2, T(t) >= t^2.
+    t = _increasing_root(excess, low, 1 + np.sqrt(aspect_ratio))
+    k, first, square = at(t)
+    across = square * spectrum.squared_norm(np, k) / orthogonal_noise**2
+    length = np.sqrt(first**2 + across)
+    return first / length, (t + first * signal) / length, np.sqrt(square) / length
 
 
 def _truncated(t: Array) -> tuple[Array, Array]:

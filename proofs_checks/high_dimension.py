@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import quad
 from scipy.linalg import eigvalsh_tridiagonal
-from scipy.optimize import minimize_scalar, nnls, root, root_scalar
+from scipy.optimize import brentq, minimize_scalar, nnls, root, root_scalar
 from sympy import Eq, Expr, lambdify
 
 from ..numerics import loss_terms
@@ -25,11 +26,13 @@ from .evidence import Grade, Outcome, Status
 __all__ = [
     "Band",
     "Loss",
+    "Moments",
     "Point",
     "band",
     "largest_margin",
     "largest_margins",
     "minimisers",
+    "moments_at",
     "not_observed",
     "observed",
     "penalised",
@@ -218,13 +221,60 @@ def _proximal(loss: Loss, z: Array, gamma: float) -> Array:
     return np.asarray(p)
 
 
+class Moments(NamedTuple):
+    """gamma, E p', E (p - Z) and E (p - Z)^2."""
+
+    envelope: float
+    slope: float
+    step: float
+    square: float
+
+
+def moments_at(
+    loss: Callable[[float], float], mean: float, spread: float, train_mean: float
+) -> Moments:
+    """Of the proximal step under Z = mean + spread G, gamma such that E p is ``train_mean``.
+
+    By adaptive quadrature and bisection; ``loss`` is the slope of the per-sample loss, increasing.
+    """
+
+    def step(g: float, gamma: float) -> float:
+        z = mean + spread * g
+        ends = sorted((z, z - gamma * loss(z)))
+        if ends[0] == ends[1]:
+            return 0.0
+        return float(brentq(lambda p: p - z + gamma * loss(p), *ends, xtol=1e-15) - z)
+
+    def moment(power: int, times: int, gamma: float) -> float:
+        def integrand(g: float) -> float:
+            density = np.exp(-g * g / 2) / np.sqrt(2 * np.pi)
+            return float(g**times * step(g, gamma) ** power * density)
+
+        return float(quad(integrand, -9, 9, epsabs=1e-12, epsrel=1e-12, limit=200)[0])
+
+    goal = train_mean - mean
+    gamma = np.exp(brentq(lambda t: moment(1, 0, np.exp(t)) - goal, -6, 8, xtol=1e-13))
+    return Moments(
+        float(gamma), 1 + moment(1, 1, gamma) / spread, moment(1, 0, gamma), moment(2, 0, gamma)
+    )
+
+
 def signal_plus_noise(
-    samples: int, aspect_ratio: float, means: float, deviations: tuple[float, float], seeds: int
+    samples: int,
+    aspect_ratio: float,
+    means: float,
+    deviations: tuple[float, float],
+    seeds: int,
+    spectrum: Sequence[float] = (1.0,),
 ) -> Array:
-    """Data sets (seeds, N, d) with mean mu_f and deviations (sigma_f, sigma_n)."""
+    """Data sets (seeds, N, d) with mean mu_f and deviations (sigma_f, sigma_n).
+
+    The noise across the signal has the eigenvalues of ``spectrum``, times sigma_n^2, in turn.
+    """
     rng = np.random.default_rng(2711)
     x = rng.standard_normal((seeds, samples, round(aspect_ratio * samples)))
     x *= deviations[1]
+    x[:, :, 1:] *= np.sqrt(np.resize(spectrum, x.shape[2] - 1))
     x[:, :, 0] *= deviations[0] / deviations[1]
     x[:, :, 0] += means
     return x
@@ -238,6 +288,7 @@ def minimisers(
     deviations: tuple[float, float] = (1.0, 1.0),
     weight_decay: float = 0.0,
     seeds: int = 32,
+    spectrum: Sequence[float] = (1.0,),
 ) -> tuple[Array, Array]:
     """S_1 and ||S_perp|| of the training minimisers on seeded data, by Newton's method.
 
@@ -249,7 +300,7 @@ def minimisers(
     """
     # N d^2 = 250 000: large for the limits, small enough for BLAS to stay on one thread.
     samples = round((500 / aspect_ratio) ** (2 / 3))
-    x = signal_plus_noise(samples, aspect_ratio, mean, deviations, seeds)
+    x = signal_plus_noise(samples, aspect_ratio, mean, deviations, seeds, spectrum)
     transposed = np.ascontiguousarray(x.transpose(0, 2, 1))
     ridge = weight_decay * np.eye(x.shape[2])
     right = transposed.sum(axis=2, keepdims=True) * min(loss.target, 2.0)

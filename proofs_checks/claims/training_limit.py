@@ -6,8 +6,6 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.integrate import quad
-from scipy.optimize import brentq
 from scipy.special import expit
 from sympy import Eq, Expr, Symbol, lambdify
 
@@ -19,7 +17,14 @@ from ...theory.training_limit import scalar_stationarity, training_system, weigh
 from ..checks import all_of
 from ..claim import Claim, Variant
 from ..evidence import Grade, Outcome
-from ..high_dimension import band, minimisers, not_observed, observed, penalised
+from ..high_dimension import (
+    band,
+    minimisers,
+    moments_at,
+    not_observed,
+    observed,
+    penalised,
+)
 from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
@@ -72,31 +77,13 @@ def _solved(setting: _Setting) -> dict[Symbol, float]:
         weight_decay=decay,
     )
     first, q = found.signal_weight, across * found.noise_weight
-    mean, spread = first * mu, float(np.hypot(first * deviation, q))
     f = kernel(penalty)
 
     def slope(z: float) -> float:
         return float(alpha * f.slope(z) - (1 - alpha) * expit(-z))
 
-    def step(g: float, gamma: float) -> float:
-        z = mean + spread * g
-        ends = sorted((z, z - gamma * slope(z)))
-        if ends[0] == ends[1]:
-            return 0.0
-        return float(brentq(lambda p: p - z + gamma * slope(p), *ends, xtol=1e-15) - z)
-
-    def moment(power: int, times: int, gamma: float) -> float:
-        def density(g: float) -> float:
-            return float(np.exp(-g * g / 2) / np.sqrt(2 * np.pi))
-
-        def integrand(g: float) -> float:
-            return g**times * step(g, gamma) ** power * density(g)
-
-        return float(quad(integrand, -9, 9, epsabs=1e-12, epsrel=1e-12, limit=200)[0])
-
-    # The mean training logit is E p, which fixes gamma.
-    goal = found.train_logit_mean - mean
-    gamma = np.exp(brentq(lambda t: moment(1, 0, np.exp(t)) - goal, -6, 8, xtol=1e-13))
+    law = first * mu, float(np.hypot(first * deviation, q))
+    gamma, mean_slope, step, square = moments_at(slope, *law, found.train_logit_mean)
     return {
         theory.aspect_ratio: ratio,
         mu_f: mu,
@@ -106,9 +93,9 @@ def _solved(setting: _Setting) -> dict[Symbol, float]:
         signal_weight: first,
         _q: q,
         _gamma: gamma,
-        theory.mean_step: moment(1, 0, gamma),
-        theory.mean_square_step: moment(2, 0, gamma),
-        theory.mean_slope: 1 + moment(1, 1, gamma) / spread,
+        theory.mean_step: step,
+        theory.mean_square_step: square,
+        theory.mean_slope: mean_slope,
     }
 
 

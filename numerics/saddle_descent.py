@@ -1,0 +1,115 @@
+"""A slow descent to the scalar saddle that cannot miss: gamma is eliminated at every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .saddle_problem import Problem, State, defect, slopes, steepness
+
+__all__ = ["VANISHED", "descend"]
+
+_INNER = 40
+_HALVINGS = 12
+# Bounds on log gamma.
+_LOWEST, _HIGHEST = -60.0, 30.0
+VANISHED = 1e-8
+"""Weights that shrink so far go to zero: a kink of the loss holds every logit."""
+
+
+def descend(problem: Problem, state: State, steps: int) -> State:
+    """Newton's method in (S_1, q), gamma eliminated, with a line search: to three digits.
+
+    All cells take steps until the last one is there.
+    """
+    xp, noise = problem.xp, state.noise
+    state = _maximised(problem, state)
+    for _ in range(steps):
+        gradient, hessian = _derivatives(problem, state)
+        change = _solve_two(xp, hessian, gradient)
+        size = xp.maximum(xp.abs(change[0] / state.signal_weight), xp.abs(change[1] / state.noise))
+        # A fall below what the quadrature resolves leads nowhere.
+        fall = -(gradient[0] * change[0] + gradient[1] * change[1])
+        noise_level = defect(problem, state) * state.noise * xp.abs(change[1])
+        vanished = state.noise < VANISHED * noise
+        settled = (size < 1e-3) | (fall < 10 * noise_level) | vanished
+        state = _line_search(problem, state, gradient, change, settled)
+        if bool(xp.all(settled)):
+            break
+    return state
+
+
+def _maximised(problem: Problem, state: State) -> State:
+    """The envelope at which E (p - Z)^2 = -gamma^2 tau' q^2: the quotient increases with it."""
+    xp = problem.xp
+    logarithm = xp.log(state.envelope)
+    low, high = xp.full_like(logarithm, _LOWEST), xp.full_like(logarithm, _HIGHEST)
+    for _ in range(_INNER):
+        lack = xp.log(state.pull.level * state.noise**2) - xp.log(state.moments.square)
+        low, high = xp.where(lack > 0, logarithm, low), xp.where(lack < 0, logarithm, high)
+        rate = steepness(xp, state.moments) / state.moments.square + state.pull.bend
+        change = xp.clip(lack / (2 * rate), -3.0, 3.0)
+        # A step of more than half the bracket may end in a cycle of two.
+        within = (2 * xp.abs(change) <= high - low) | (lack == 0)
+        moved = xp.where(within, logarithm + change, (low + high) / 2)
+        size, logarithm = xp.abs(moved - logarithm), moved
+        state = problem.state(
+            state.signal_weight, state.noise, xp.exp(logarithm), state.moments.proximal
+        )
+        # Where weight decay alone bounds the weights there is no root, and gamma has to stop.
+        if bool(xp.all((size < 1e-5) | (logarithm > _HIGHEST - 0.1))):
+            break
+    return state
+
+
+def _line_search(
+    problem: Problem,
+    state: State,
+    gradient: tuple[Any, Any],
+    change: tuple[Any, Any],
+    settled: Any,
+) -> State:
+    """A step of each cell, halved while the slope at its end has risen past half of the fall."""
+    xp = problem.xp
+    fall = -(gradient[0] * change[0] + gradient[1] * change[1]) / state.envelope
+    length = xp.ones_like(fall)
+    for value, step in zip(state[:2], change, strict=True):
+        backwards = xp.where(step < 0, step, -1.0)
+        length = xp.where(step < 0, xp.minimum(length, -0.9 * value / backwards), length)
+    trial = state
+    for _ in range(_HALVINGS):
+        weight, noise = (
+            value + length * step for value, step in zip(state[:2], change, strict=True)
+        )
+        start = problem.state(weight, noise, state.envelope, state.moments.proximal)
+        trial = _maximised(problem, start)
+        ahead, _ = _derivatives(problem, trial)
+        rise = (ahead[0] * change[0] + ahead[1] * change[1]) / trial.envelope
+        good = settled | (rise <= 0.5 * xp.abs(fall))
+        if bool(xp.all(good)):
+            break
+        length = xp.where(good, length, length / 2)
+    return trial
+
+
+def _derivatives(problem: Problem, state: State) -> tuple[tuple[Any, Any], tuple[Any, Any, Any]]:
+    """In (S_1, q), with gamma eliminated to first order, all times gamma: gradient and Hessian."""
+    gradient, surplus, (aa, ab, bb), (of_weight, of_noise), curvature = slopes(problem, state)
+    drop = 1 / (4 * curvature)
+    return (
+        (gradient[0] + surplus * of_weight * drop, gradient[1] + surplus * of_noise * drop),
+        (aa + of_weight**2 * drop, ab + of_weight * of_noise * drop, bb + of_noise**2 * drop),
+    )
+
+
+def _solve_two(
+    xp: Any, hessian: tuple[Any, Any, Any], gradient: tuple[Any, Any]
+) -> tuple[Any, Any]:
+    """Newton's step; coordinate by coordinate where rounding leaves the Hessian no determinant."""
+    aa, ab, bb = hessian
+    determinant = aa * bb - ab**2
+    sound = determinant > 1e-14 * xp.abs(aa * bb)
+    safe = xp.where(sound, determinant, 1.0)
+    return (
+        xp.where(sound, (ab * gradient[1] - bb * gradient[0]) / safe, -gradient[0] / aa),
+        xp.where(sound, (ab * gradient[0] - aa * gradient[1]) / safe, -gradient[1] / bb),
+    )
