@@ -15,6 +15,7 @@ from ..errors import UnknownNameError
 from .claim import Entry, judge
 from .claims import all_claims, find_claim
 from .evidence import Grade
+from .property_tests import property_evidence
 from .workers import in_processes, start
 
 __all__ = ["Ledger", "expected_verdicts", "select", "verify"]
@@ -164,7 +165,7 @@ def _simulated(ids: Sequence[str]) -> tuple[str, ...]:
 
 
 def _judge_by_id(id: str, *, controls: bool) -> Entry:
+    """Checks give verdict and grade; the recorded run of the property tests stands beside them."""
     claim = find_claim(id)
-    if controls:
-        return judge(claim)
-    return judge(replace(claim, controls=()))
+    entry = judge(claim if controls else replace(claim, controls=()))
+    return replace(entry, evidence=entry.evidence + property_evidence(id))

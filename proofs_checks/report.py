@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import re
 from collections import Counter
@@ -29,6 +30,8 @@ __all__ = [
     "derivation_section",
     "facts_section",
     "gallery_section",
+    "mean_text",
+    "part",
     "render_page",
     "render_report",
     "text_section",
@@ -132,17 +135,17 @@ def text_section(title: str, text: str) -> Section:
 
 def facts_section(title: str, facts: Mapping[str, str]) -> Section:
     """Names and values, the values with mathematics between dollar signs."""
-    return Section(title, _part("facts", facts))
+    return Section(title, part("facts", facts))
 
 
 def derivation_section(derivation: _Derivation) -> Section:
     """The steps of a derivation: the rule in words, then the formula."""
-    return Section(derivation.title, _part("steps", derivation))
+    return Section(derivation.title, part("steps", derivation))
 
 
 def gallery_section(title: str, figures: Sequence[Figure]) -> Section:
     """Figures side by side, or one below the other on a phone."""
-    return Section(title, _part("gallery", figures), id="figures")
+    return Section(title, part("gallery", figures), id="figures")
 
 
 def render_page(
@@ -167,7 +170,7 @@ def render_page(
     >>> page.startswith("<!DOCTYPE html>"), "<title>A penalty</title>" in page
     (True, True)
     """
-    return str(_part("page", title, lead, sections, colophon)) + "\n"
+    return str(part("page", title, lead, sections, colophon)) + "\n"
 
 
 def render_report(
@@ -175,11 +178,12 @@ def render_report(
     *,
     figures: Sequence[Figure] = (),
     left_out: Sequence[str] = (),
+    recorded: Sequence[Section] = (),
     explore: bool = False,
     generated: datetime | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> str:
-    """The ledger as a page: a summary, a table of the claims, each claim in full, and the figures.
+    """The ledger as a page: summary, table of the claims, each claim in full, records and figures.
 
     Parameters
     ----------
@@ -189,6 +193,8 @@ def render_report(
         Plots for the gallery at the end.
     left_out : sequence of str
         The ids of claims that this run did not judge.
+    recorded : sequence of Section
+        What long runs have found, to stand after the claims.
     explore : bool
         Whether to link to the page explore.html beside this one.
     generated : datetime, optional
@@ -199,21 +205,21 @@ def render_report(
     entries = list(ledger.entries)
     summary = Section(
         "Summary",
-        _part("counts", _cross_table(entries), VERDICTS, _used_grades(entries))
-        + _part("facts", _run_facts(entries, left_out, generated or datetime.now(UTC)))
-        + (_part("explore_link") if explore else Markup()),
+        part("counts", _cross_table(entries), VERDICTS, _used_grades(entries))
+        + part("facts", _run_facts(entries, left_out, generated or datetime.now(UTC)))
+        + (part("explore_link") if explore else Markup()),
         id="summary",
         heading=False,
     )
     table = Section(
-        "Claims", _part("filter", _totals(entries)) + _part("claims_table", entries), id="claims"
+        "Claims", part("filter", _totals(entries)) + part("claims_table", entries), id="claims"
     )
     full = Section(
         "Claims in full",
-        Markup("\n").join(_part("claim", entry) for entry in entries),
+        Markup("\n").join(part("claim", entry) for entry in entries),
         id="in-full",
     )
-    sections = [summary, table, full]
+    sections = [summary, table, full, *recorded]
     if figures:
         sections.append(gallery_section("Penalties: loss and target", figures))
     return render_page(
@@ -232,6 +238,7 @@ def write_report(
     *,
     figures: Sequence[Figure] = (),
     left_out: Sequence[str] = (),
+    recorded: Sequence[Section] = (),
     explore: bool = False,
     generated: datetime | None = None,
     versions: Mapping[str, str] | None = None,
@@ -242,6 +249,7 @@ def write_report(
         ledger,
         figures=figures,
         left_out=left_out,
+        recorded=recorded,
         explore=explore,
         generated=generated,
         versions=versions,
@@ -333,8 +341,23 @@ def _seconds(value: float) -> str:
     return "<0.01" if value < 0.01 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
-def _part(name: str, *arguments: Any) -> Markup:
-    """One macro of the template."""
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def mean_text(mean: float, error: float, shown: bool = True) -> str:
+    """A mean with its standard error, or a value beside it, to two digits of the error.
+
+    >>> mean_text(-0.99731, 0.00321), mean_text(-0.99731, 0.00321, shown=False)
+    ('−0.9973 ± 0.0032', '−0.9973')
+    """
+    digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 6
+    text = f"{mean:.{digits}f}" + (f" ± {error:.{digits}f}" if shown else "")
+    return text.replace("-", "−")
+
+
+def part(name: str, *arguments: Any) -> Markup:
+    """One macro of the template as safe HTML."""
     return Markup(getattr(_template().module, name)(*arguments).strip())
 
 
@@ -349,6 +372,12 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        text=text_to_html, formula=expression_to_mathml, word=_word, slug=_slug, seconds=_seconds
+        text=text_to_html,
+        formula=expression_to_mathml,
+        word=_word,
+        slug=_slug,
+        seconds=_seconds,
+        mean=mean_text,
+        signed=_signed,
     )
     return environment.get_template("report.html.jinja")

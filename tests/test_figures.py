@@ -240,6 +240,21 @@ def test_ten_classes_reach_the_gap_of_their_target() -> None:
     assert training.y[0] < 0.5 * line.y[0]
 
 
+def test_late_decay_of_ten_classes_comes_down_to_the_slowest_mode() -> None:
+    """At N = 100 the slowest eigenvalues are spread over +-40 % of their limit, which is drawn."""
+    data = grokking.figure_8(Size(100, 1, 20_000), untracked)
+    deviations_of_gaps = data.panels[2].marks
+    line = next(m for m in deviations_of_gaps if isinstance(m, Line))
+    fresh = next(m for m in deviations_of_gaps if isinstance(m, Points) and "fresh" in m.label)
+    assert line.y[-1] == pytest.approx(fresh.y[-1])
+    steps = np.diff(line.x)
+    drawn = -np.diff(np.log(line.y)) / steps
+    assert drawn == pytest.approx(0.1 * grokking.slowest_mode_of_classes(0.04, 10, 0.7))
+    seen = -np.diff(np.log(fresh.y[-len(line.y) :])) / steps
+    assert 0.5 * drawn[-1] < seen[-1] < drawn[-1]
+    assert "eigenvalues below the bulk" in data.caption
+
+
 def test_projected_targets_lie_amid_their_classes() -> None:
     data = many_classes.figure_7(Size(150, 1, 50), untracked)
     *clouds, targets = data.panels[2].marks

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from logitreg.errors import UnknownNameError
 from logitreg.proofs_checks.claim import Entry, Verdict
 from logitreg.proofs_checks.claims import all_claims, find_claim
 from logitreg.proofs_checks.ledger import Ledger, expected_verdicts, select, verify
+from logitreg.proofs_checks.property_tests import PINNED, PropertyRun, property_run
 from logitreg.proofs_checks.workers import in_processes
 
 
@@ -107,3 +110,42 @@ def test_patterns_select_claims_in_order() -> None:
         select(["beck.simplx"])
     with pytest.raises(UnknownNameError):
         find_claim("")
+
+
+def test_a_recorded_property_run_stands_beside_the_checks_and_leaves_the_grade(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    test = PINNED["lead.equivariance"][0]
+    counts = {f"{test}[map-ours]": 900, f"{test}[flip-ours]": 800, "test_losses.py::test_x": 7}
+    run = PropertyRun("2026-11-21", True, counts)
+    plain, beside, failed = (
+        _with_run(monkeypatch, recorded) for recorded in (None, run, replace(run, passed=False))
+    )
+    *checks, tested = beside.evidence
+    assert len(checks) == len(plain.evidence) == len(failed.evidence)
+    assert tested.detail == "1700 examples of 2 properties on 2026-11-21, none against it"
+    assert (tested.grade, beside.grade) == ("TESTED", plain.grade)
+    assert '"property tests, recorded run"' in Ledger((beside,)).to_json()
+    assert run.evidence("beck.ls-main") == ()
+
+
+def _with_run(monkeypatch: pytest.MonkeyPatch, run: PropertyRun | None) -> Entry:
+    module = "logitreg.proofs_checks.property_tests.property_run"
+    monkeypatch.setattr(module, lambda: run)
+    return verify(["lead.equivariance"], controls=False)["lead.equivariance"]
+
+
+def test_tests_of_claims_are_there_and_were_run() -> None:
+    folder = Path(__file__).parent / "properties"
+    there = {
+        f"{path.name}::{name}"
+        for path in folder.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    pinned = {name for names in PINNED.values() for name in names}
+    assert pinned <= there
+    assert set(PINNED) <= set(expected_verdicts())
+    run = property_run()
+    if run is not None:
+        assert run.passed
+        assert pinned <= {name.partition("[")[0] for name in run.examples}

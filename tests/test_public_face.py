@@ -115,6 +115,7 @@ def test_the_wheel_holds_the_package_alone(tmp_path: Path) -> None:
         "__init__.py",
         "__main__.py",
         "errors.py",
+        "lazy.py",
         "py.typed",
         "theory",
         "numerics",

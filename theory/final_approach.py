@@ -7,6 +7,10 @@ steps the slowest mode is that of the smallest eigenvalue of X^T X/N.
 The bulk of the eigenvalues is that of sigma_n^2 Xi^T Xi/N, whose lower edge tends to
 sigma_n^2 (1 - sqrt(lambda))^2 (Marchenko, Pastur; Bai, Yin). By the secular equation x is an
 eigenvalue outside the bulk where the companion Stieltjes transform m(x) is -1/mu_f^2.
+
+How fast the signal is learnt is told by e_1^T exp(-t X^T X/N) e_1, the transform of a measure: with
+u = -x m(x), which solves x = sigma_n^2 u (1 + lambda/(u - 1)), Schur's complement of the noise
+gives its resolvent 1/(x - mu_f^2 u).
 """
 
 from __future__ import annotations
@@ -23,8 +27,13 @@ __all__ = [
     "companion_inverse",
     "companion_slope",
     "curvature_excess",
+    "eigenvalue",
     "outlier",
+    "outlier_weight",
     "quadratic_form_at_the_target",
+    "signal_resolvent",
+    "spectral_point",
+    "spectral_variable",
     "step_size",
     "strong_signal",
     "target_curvature",
@@ -33,6 +42,8 @@ __all__ = [
 step_size = Symbol("eta", positive=True)
 target_curvature = Symbol("l_2", positive=True)
 """l''(z*)."""
+spectral_variable = Symbol("u")
+eigenvalue = Symbol("x", positive=True)
 
 
 def quadratic_form_at_the_target() -> Expr:
@@ -100,3 +111,30 @@ def curvature_excess(asymptote: Expr) -> Expr:
     2
     """
     return limit(((2 * alpha * (1 + z * sigmoid(z)) - asymptote) / alpha).simplify(), z, oo)
+
+
+def spectral_point() -> Expr:
+    """x as a function of u; its branch in the upper half plane has the density of the bulk.
+
+    >>> spectral_point()
+    sigma_n**2*u*(lambda/(u - 1) + 1)
+    """
+    u = spectral_variable
+    return sigma_n**2 * u * (1 + aspect_ratio / (u - 1))
+
+
+def signal_resolvent() -> Expr:
+    """e_1^T (x - X^T X/N)^-1 e_1."""
+    return 1 / (eigenvalue - mu_f**2 * spectral_variable)
+
+
+def outlier_weight() -> Expr:
+    """The square of the first entry of the outlier's eigenvector.
+
+    >>> from sympy import Rational
+    >>> outlier_weight().subs({mu_f: 1, sigma_n: 2, aspect_ratio: Rational(1, 4)})
+    5/6
+    """
+    share = mu_f**2 / sigma_n**2
+    apart = (1 - share) ** 2 / aspect_ratio - 1
+    return apart / (apart + share)

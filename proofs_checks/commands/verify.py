@@ -154,6 +154,7 @@ def _controls_line(ledger: Ledger) -> str:
 
 def _write_pages(ledger: Ledger, output: Path, *, quick: bool) -> None:
     """The report and, unless in a hurry, its figures and the page to play with."""
+    from ..recorded_sections import recorded_sections
     from ..report import write_report
 
     figures: tuple[Figure, ...] = ()
@@ -168,5 +169,6 @@ def _write_pages(ledger: Ledger, output: Path, *, quick: bool) -> None:
         output / "report.html",
         figures=figures,
         left_out=ledger.left_out,
+        recorded=recorded_sections(),
         explore=not quick,
     )

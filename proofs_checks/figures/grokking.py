@@ -11,17 +11,21 @@ from ...numerics.losses import sample_loss
 from ...numerics.signal_noise import signal_plus_noise
 from ...numerics.targets import target
 from ...numerics.training import train
+from ...theory import many_class_approach as many_classes
 from ...theory.final_approach import outlier
 from ...theory.high_dimension import aspect_ratio
 from ...theory.signal_noise import mu_f, sigma_n
+from ...theory.symbols import K
+from ...theory.symbols import alpha as strength
+from ..many_class_approach import Approach, slowest_mode
 from .data import Array, FigureData, Line, Panel, Points, Track
 from .simulation import RATE, Setting, Size, limits, samples_of
 
-__all__ = ["figure_5", "figure_8", "slowest_rate"]
+__all__ = ["figure_5", "figure_8", "slowest_mode_of_classes", "slowest_rate"]
 
 _ALPHAS = (0.0, 0.001, 0.01, 0.1)
 _RECORDS = 36
-_CLASSES, _MANY_ALPHA, _FRESH = 10, 0.04, 2000
+_CLASSES, _MANY_ALPHA, _MANY_RATIO, _FRESH = 10, 0.04, 0.7, 2000
 
 
 def figure_5(size: Size, track: Track) -> FigureData:
@@ -95,9 +99,30 @@ def slowest_rate(alpha: float, smallest: float) -> float:
     return float(-np.log1p(-RATE * curvature[0, 0] * smallest))
 
 
+def slowest_mode_of_classes(alpha: float, classes: int, aspect_ratio: float) -> float:
+    """x of the decay at eta x per epoch close to the targets, f = ||z||^2, mu_f = sigma_n = 1.
+
+    Examples
+    --------
+    >>> round(slowest_mode_of_classes(0.04, 10, 0.7), 6)
+    0.002539
+    """
+    odds = np.exp(float(target("quadratic", alpha, classes=classes)))
+    at = {
+        strength: alpha,
+        K: classes,
+        many_classes.confidence: odds / (odds + classes - 1),
+    }
+    across, along = (
+        float(curvature.subs(at))
+        for curvature in many_classes.curvatures_of_the_quadratic_penalty()
+    )
+    return slowest_mode(Approach(aspect_ratio, 1.0, 1.0, classes, across, along))
+
+
 def figure_8(size: Size, track: Track) -> FigureData:
     """Ten classes without noise along the templates."""
-    features = round(0.7 * size.samples)
+    features = round(_MANY_RATIO * size.samples)
     draw = partial(signal_plus_noise, signal_noise=0.0, classes=_CLASSES)
     X, y = draw(size.samples, features, seed=0)
     fresh, labels = draw(_FRESH, features, seed=1)
@@ -120,6 +145,7 @@ def figure_8(size: Size, track: Track) -> FigureData:
     )
     epochs = run.epochs[1:].astype(np.float64)
     gap = float(target("quadratic", _MANY_ALPHA, classes=_CLASSES))
+    slowest = slowest_mode_of_classes(_MANY_ALPHA, _CLASSES, _MANY_RATIO)
     ends = np.array([epochs[0], epochs[-1]])
     panels = []
     accuracies = (run.watched["accuracy"], run.accuracy)
@@ -136,11 +162,21 @@ def figure_8(size: Size, track: Track) -> FigureData:
         ]
         if column == 0:
             marks.append(Line(ends, np.full(2, gap), "target gap, theory", 6))
-        panels.append(Panel("epoch", words, tuple(marks), x_scale="log"))
+        else:
+            late = epochs >= epochs[-1] / 8
+            left = run.watched["fresh gap"][-1, column]
+            decline = left * np.exp(-RATE * slowest * (epochs[late] - epochs[-1]))
+            marks.append(Line(epochs[late], decline, "slowest mode, theory", 6))
+        scale = "log" if column else "linear"
+        panels.append(Panel("epoch", words, tuple(marks), x_scale="log", y_scale=scale))
     caption = (
         "Ten classes, λ = 0.7, μ_f = 1, σ_f = 0, σ_n = 1, f = ‖z‖² at α = 0.04: accuracy, and mean "
-        "and deviation of the gap between the true logit and the mean of the others. Line: the gap "
-        "z_high − z_low of the target, the simplex to whose vertices the logits collapse. One data "
+        "and deviation of the gap between the true logit and the mean of the others. Lines: gap "
+        "z_high − z_low of the target, the simplex to whose vertices the logits collapse; and the "
+        f"decay η x of the slowest mode, x = {slowest:.3g} in the limit of large N (slope in "
+        "theory, height that of the last epoch). The signal is weak: x belongs to "
+        f"{_CLASSES * (_CLASSES - 2)} eigenvalues below the bulk, which finite N spreads about "
+        "their limit, so that the last of the decay is slower. One data "
         f"set: N = {size.samples}, seed 0, {_FRESH} fresh samples, seed 1; gradient descent at the "
         f"rate 0.1. The source's table gives no number of epochs; {size.epochs} are run."
     )
