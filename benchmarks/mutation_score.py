@@ -10,10 +10,11 @@ nothing of the project. All this happens in a copy of the package, of which no f
     python benchmarks/mutation_score.py --sample 300     # or every mutant, without --sample
     python benchmarks/mutation_score.py --sample 300 --again --limit 1000
 
-The second line tries the survivors again, with new tests or more time. What is known is kept in
---work: which tests reach which lines (recorded again for files of tests that are newer) and what
-became of each mutant (while its module stays the same), so an interrupted run goes on where it
-stopped. Needs cosmic-ray and coverage, and POSIX.
+The second line tries the survivors again, with new tests or more time. The record has an entry for
+each --seed, with the score of its first run: that is the one for mutants that nobody has looked at.
+What is known is kept in --work: which tests reach which lines (recorded again for files of tests
+that are newer) and what became of each mutant (while its module stays the same), so an interrupted
+run goes on where it stopped. Needs cosmic-ray and coverage, and POSIX.
 """
 
 from __future__ import annotations
@@ -159,7 +160,9 @@ class Campaign:
             return tried(self.reach, part)
 
         start = time.monotonic()
-        if ast.dump(ast.parse(source)) == ast.dump(ast.parse(text)):
+        if not is_python(text):
+            outcome = "not Python"
+        elif ast.dump(ast.parse(source)) == ast.dump(ast.parse(text)):
             outcome = "same code"
         elif not names:
             outcome = "survived"
@@ -203,6 +206,15 @@ class Campaign:
                 self.attempt(mutant, None, {})
 
 
+def is_python(text: str) -> bool:
+    """Cosmic Ray takes the * before keyword-only parameters for a product."""
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
 def tried(reach: Reach, names: list[str]) -> str:
     trial = Trial(reach, names)
     trial.run(*dict.fromkeys(name.partition("::")[0] for name in names))
@@ -234,9 +246,23 @@ def unexplained(result: dict[str, Any]) -> bool:
     return result["outcome"] == "survived" and change(result) not in reasons()
 
 
-def report(sample: list[Mutant], results: dict[str, dict[str, Any]], total: int) -> dict[str, Any]:
-    """Score: of the mutants tried and not explained as equivalent, those noticed."""
-    tried = [results[m.key] for m in sample if m.key in results]
+def proportion(part: int, whole: int) -> dict[str, Any]:
+    interval = binomtest(part, whole).proportion_ci(0.95, "exact")
+    return {
+        "score": round(part / whole, 4),
+        "95 % interval (Clopper-Pearson)": [round(interval.low, 4), round(interval.high, 4)],
+    }
+
+
+def report(
+    sample: list[Mutant], results: dict[str, dict[str, Any]], total: int, at_first: int | None
+) -> dict[str, Any]:
+    """Score: of the mutants tried and not explained as equivalent, those noticed.
+
+    The first run of a sample says how many the tests notice that were written without it.
+    """
+    found = [results[m.key] for m in sample if m.key in results]
+    tried = [result for result in found if result["outcome"] != "not Python"]
     modules: dict[str, Counter[str]] = defaultdict(Counter)
     survivors = []
     for result in tried:
@@ -259,18 +285,18 @@ def report(sample: list[Mutant], results: dict[str, dict[str, Any]], total: int)
     counts = sum(modules.values(), Counter())
     judged = len(tried) - counts["equivalent"]
     noticed = judged - counts["survived"]
-    interval = binomtest(noticed, judged).proportion_ci(0.95, "exact")
-    raw = binomtest(noticed, len(tried)).proportion_ci(0.95, "exact")
+    at_first = noticed if at_first is None else at_first
     return {
         "date": time.strftime("%Y-%m-%d"),
         "mutants of the modules": total,
         "sampled": len(sample),
         "tried": len(tried),
         "outcomes": dict(counts),
-        "score": round(noticed / judged, 4),
-        "95 % interval (Clopper-Pearson)": [round(interval.low, 4), round(interval.high, 4)],
-        "score with equivalents counted as survivors": round(noticed / len(tried), 4),
-        "its interval": [round(raw.low, 4), round(raw.high, 4)],
+        **proportion(noticed, judged),
+        "with equivalents counted as survivors": proportion(noticed, len(tried)),
+        "noticed in the first run": at_first,
+        "first run": proportion(at_first, judged),
+        "first run with equivalents counted as survivors": proportion(at_first, len(tried)),
         "timed out": [change(r) for r in tried if r["outcome"] == "timed out"],
         "survivors": sorted(survivors, key=lambda s: (bool(s["equivalent because"]), s["where"])),
         "modules": {path: dict(modules[path]) for path in sorted(modules)},
@@ -330,8 +356,11 @@ def main() -> None:
     killers = sorted({text.partition("killed by ")[2] for text in outcomes} & set(tests.seconds))
     control = forked(lambda: tried(tests, killers), math.inf)
     print(f"control: without a mutant, the {len(killers)} tests that killed one: {control}")
-    summary = report(sample, known(results), len(mutants))
-    RECORD.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    records = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    name = f"seed {options.seed}"
+    at_first = records.get(name, {}).get("noticed in the first run")
+    records[name] = summary = report(sample, known(results), len(mutants), at_first)
+    RECORD.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
     print(json.dumps({k: v for k, v in summary.items() if k != "modules"}, indent=1))
 
 

@@ -31,7 +31,8 @@ the distance of Z from the line through P T gives
     sin angle(W, W_F) <= (||P V|| + ||E||) / (|b| ||Z||).
 
 It needs neither convexity nor the target's being exact: the gradients have only to be nearly linear
-in the logits. Here a and b are their least-squares coefficients.
+in the logits. Here 1/b and -a/b are the least-squares coefficients of Z as a combination of V and
+T, so that ||E||/|b| is the smallest; 1/b = 0 is allowed, as its limit.
 
 A loss that leaves the common level of the logits free has its A_i, T, Z, W and W_F considered on
 the logits that sum to zero.
@@ -316,11 +317,15 @@ def _certificate(
 def _linearity_bound(
     gradients: Enclosed, logits: Enclosed, targets: Targets, projected: arb
 ) -> float:
-    columns = np.stack([targets.matrix.ravel(), logits.mid.ravel()], axis=1)
-    a, b = np.linalg.lstsq(columns, gradients.mid.ravel(), rcond=None)[0]
-    terms = gradients.mid, -a * targets.matrix, -b * logits.mid
+    columns = np.stack([targets.matrix.ravel(), gradients.mid.ravel()], axis=1)
+    scales = np.maximum(np.max(np.abs(columns), axis=0), 1e-200)
+    scaled = np.linalg.lstsq(columns / scales, logits.mid.ravel(), rcond=None)[0]
+    on_targets, on_gradients = scaled / scales
+    terms = logits.mid, -on_targets * targets.matrix, -on_gradients * gradients.mid
     rounding = 2.0**-51 * np.sum([np.abs(term) for term in terms], axis=0)
-    radius = gradients.radius + abs(b) * logits.radius + abs(a) * targets.radius + rounding
+    radius = logits.radius + rounding
+    radius += abs(on_targets) * targets.radius + abs(on_gradients) * gradients.radius
     misfit = norm_above(np.abs(np.sum(terms, axis=0)) + radius * (1 + 1e-9))
     size = arb(inner_below(logits.mid, 0.0, logits)) / arb(norm_above(logits.mid))
-    return ball_above((projected + misfit) / (abs(float(b)) * size)) if b and size > 0 else math.inf
+    across = abs(float(on_gradients)) * projected + misfit
+    return ball_above(across / size) if size > 0 else math.inf

@@ -89,11 +89,10 @@ def multiclass_bounds(
 ) -> GradientBounds:
     """Bounds for K logits per sample, with target levels (z_low, z_high).
 
-    Cross-entropy has Hessian diag p - p p^T. On the logits that sum to zero its eigenvalues lie in
-    [min_k p_k, 2 max_k p_k (1 - p_k)] (a variance is at least min p times the squared norm;
-    Gershgorin). Along a segment each log p_k is concave, so that p_k is at least the smaller of
-    its values at the ends, and where one class keeps p_c >= a >= 1/2, every p_k (1 - p_k) is at
-    most a (1 - a). Averages over a segment are bounded piece by piece.
+    Cross-entropy has Hessian diag p - p p^T. On the logits that sum to zero its eigenvalues are at
+    least min_k p_k: a variance is at least that times the squared norm. Along a segment each
+    log p_k is concave, so that p_k is at least the smaller of its values at the ends. Averages over
+    a segment are bounded piece by piece.
 
     A coordinate-wise penalty adds the diagonal of its mean curvatures towards the target.
 
@@ -190,12 +189,29 @@ def _largest_mean(targets: list[list[arb]], samples: list[list[arb]]) -> float:
         ends = _probabilities(targets[sample], samples[sample], pieces)
         total = 0.0
         for left, right in pairwise(ends):
-            leader = left.index(max(left))
-            least = min(left[leader], right[leader])
-            total += 2 * least * (1 - least) if least > 0.5 else 0.5
+            total += _largest_eigenvalue([min(pair) for pair in zip(left, right, strict=True)])
         return _UP * total / pieces
 
     return _extreme(mean, len(samples))
+
+
+def _largest_eigenvalue(least: list[float]) -> float:
+    """Upper bound for diag p - p p^T over the probabilities p that are at least these.
+
+    It is at most max p, and at most 1/2: a variance is at most a quarter of the squared range.
+    Where one p_c >= a > 1/2, Gershgorin's discs give 2 a (1 - a); with the axis c in units of
+    K - 1, in which the eigenvector at a target has entries of one size, they give the larger of
+    a (1 - a) K/(K - 1) and p_k (2 (1 - p_k) + p_c (K - 2)) for the other classes k.
+    """
+    classes = len(least)
+    slack = max(0.0, 1 - sum(least)) + classes * 2.0**-52
+    second, first = sorted(least)[-2:]
+    if first <= 0.5:
+        return min(0.5, first + slack)
+    plain = 2 * first * (1 - first)
+    other = min(second + slack, 0.5)
+    scaled = other * (2 * (1 - other) + (first + slack) * (classes - 2))
+    return min(plain, max(plain * classes / (2 * (classes - 1)), scaled))
 
 
 def _smallest_mean(targets: list[list[arb]], samples: list[list[arb]]) -> float:

@@ -28,6 +28,7 @@ __all__ = [
 
 # Beyond nine deviations lies 2e-19 of the Gaussian.
 _TAIL = 9.0
+_FARTHEST_TAIL = 36.0
 _PROXIMAL_STEPS = 100
 _LARGE_CURVATURE = 1e6
 JUMP = 1e-12
@@ -324,12 +325,22 @@ def mean_loss(xp: Any, loss: CellLosses, mean: Any, spread: Any, order: int) -> 
     """
     m, s = mean[:, None], spread[:, None]
     safe = xp.where(s > 0, s, 1.0)
-    inner = (xp.clip((point - m) / safe, -_TAIL, _TAIL) for point, _, _ in loss.breaks)
-    cuts = [xp.full_like(m, -_TAIL), *inner, xp.full_like(m, _TAIL)]
+    # Where the loss grows exponentially, most of its mean may come from s deviations away.
+    tail = _TAIL + xp.clip(s, 0.0, _FARTHEST_TAIL - _TAIL)
+    farthest = float(xp.max(xp.abs(m) + s * tail)) if m.shape[0] else 0.0
+    points = sorted({*_panel_ends(farthest), *(point for point, _, _ in loss.breaks)})
+    inner = (xp.minimum(xp.maximum((point - m) / safe, -tail), tail) for point in points)
+    rule = legendre(order // 4) if loss.bounded else double_exponential(order)
     total = xp.zeros_like(mean)
-    for begin, finish in pairwise(cuts):
-        normal, weights = _rule(xp, loss, begin, finish, order)
+    for begin, finish in pairwise([-tail, *inner, tail]):
+        normal, weights = between(xp, rule, begin, finish)
         # Beyond a wall the loss is infinite, and an empty panel may lie there.
         value = xp.where(weights > 0, loss.value(m + s * normal), 0.0)
         total = total + xp.sum(weights * _density(xp, normal) * value, axis=-1)
     return total
+
+
+def _panel_ends(farthest: float) -> list[float]:
+    """0, +-4, +-16, ... up to the farthest logit: losses bend near zero, and at no larger scale."""
+    powers = [4.0**k for k in range(1, 40) if 4.0**k < farthest]
+    return [-power for power in powers] + [0.0] + powers

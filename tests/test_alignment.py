@@ -219,7 +219,7 @@ def exact_certificate(
     p = (beta + eps * mp.sqrt(beta**2 + (1 - eps**2) * q**2)) / (1 - eps**2)
     along = fisher / mp.norm(fisher)
     v = mp.matrix([slope(x) for x in z])
-    b = mp.fdot(v - ones * (sum(v) / len(v)), z) / mp.fdot(z - ones * (sum(z) / len(z)), z)
+    b = mp.fdot(v - ones * (sum(v) / len(v)), v) / mp.fdot(z - ones * (sum(z) / len(z)), v)
     misfit = v - b * z - ones * (sum(v - b * z) / len(v))
     overlap = mp.fdot(along, z)
     return {

@@ -23,7 +23,7 @@ from logitreg.proofs_checks.claims import alignment_extensions, alignment_limits
 from logitreg.theory import alignment_extensions as theory
 from logitreg.theory.alignment import bound_on_sine
 from scipy.optimize import minimize
-from sympy import Matrix, Rational, ones, simplify
+from sympy import Matrix, Rational, eye, ones, simplify
 
 CLAIMS = {c.id: c for c in (*alignment_extensions.CLAIMS, *alignment_limits.CLAIMS)}
 EXPECTED = {
@@ -105,6 +105,28 @@ def test_weights_of_given_hessians_make_the_gradient_zero() -> None:
     gradient = sum((X[i, :].T * (T[i, :] - X[i, :] * W) * A[i] for i in range(4)), Matrix.zeros(2))
     assert gradient == Matrix.zeros(2)
     assert theory.weighted_solution(X, T, (A[0],) * 4) == theory.least_squares(X, T)
+
+
+@pytest.mark.parametrize(
+    ("classes", "spread"), [(3, "1/2"), (3, "1/10"), (4, "1/3"), (4, "3/5"), (5, "1/4")]
+)
+def test_bound_of_several_classes_is_attained_as_far_as_stated(classes: int, spread: str) -> None:
+    """In exact arithmetic, with Hessians that are those at the targets up to a factor."""
+    X, labels = theory.class_outlier_design(classes, 2, Rational(1, 10**4))
+    targets = labels - ones(*labels.shape) / classes
+    along = [t.T * t * Rational(classes, classes - 1) for t in map(targets.row, range(X.rows))]
+    epsilon = Rational(spread)
+    hessians = tuple(eye(classes) + epsilon * (2 * a - eye(classes)) for a in along)
+    fisher = X * theory.least_squares(X, targets)
+    weights = theory.weighted_solution(X, targets, hessians)
+    residue = targets - fisher
+    r_squared = (residue.T * residue).trace() / (fisher.T * fisher).trace()
+    sine_squared = theory.sine_squared(X * weights, fisher)
+    share_squared = sine_squared / r_squared * (1 - epsilon**2) / epsilon**2
+    stated = theory.attained_share().subs({theory.K: classes, theory.epsilon: epsilon})
+    assert share_squared <= 1
+    assert math.sqrt(share_squared) == pytest.approx(float(stated), rel=1e-3)
+    assert (stated == 1) == (epsilon * (classes - 1) == 1)
 
 
 @pytest.mark.parametrize("classes", [3, 5, 10])

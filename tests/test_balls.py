@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 import mpmath
 import pytest
 import sympy as sp
 from flint import arb, fmpq
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from logitreg.numerics import balls
 from logitreg.numerics.balls import ball, ball_function, hull, precision
 from logitreg.theory import RLambertW
 
@@ -225,3 +229,22 @@ def test_even_hyperbolic_functions_have_the_range_of_their_ends(sign):
         # Factor by factor the range is that of one end with the other.
         factor = ball_function(decay, z)(x)
         assert (factor / (1 + factor) ** 2).rad() > 10 * abs(ends[0] - ends[1])
+
+
+CONNECTIVES: dict[str, tuple[int, Callable[..., bool]]] = {
+    "And": (3, lambda *truths: all(truths)),
+    "Or": (3, lambda *truths: any(truths)),
+    "Not": (1, lambda truth: not truth),
+    "ITE": (3, lambda test, one, other: one if test else other),
+}
+
+
+@pytest.mark.parametrize("name", CONNECTIVES)
+def test_what_is_undecided_is_decided_where_all_its_completions_agree(name: str) -> None:
+    arguments, connective = CONNECTIVES[name]
+    for truths in itertools.product((True, False, None), repeat=arguments):
+        completions = itertools.product(*((True, False) if t is None else (t,) for t in truths))
+        values = {bool(connective(*completion)) for completion in completions}
+        assert balls._CONNECTIVES[name](list(truths)) is (
+            values.pop() if len(values) == 1 else None
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mpmath
@@ -88,6 +89,13 @@ def test_the_error_of_gaussian_logits_is_the_expectation(moments: tuple[float, f
 def test_clustered_logits_have_the_error_of_their_mean() -> None:
     for mean in (1.0, -3.0, 20.0):
         assert gaussian_calibration_error(mean, 1e-30) == pytest.approx(expit(-mean), rel=1e-13)
+
+
+@pytest.mark.parametrize("deviation", [1e5, 1e6, 1e9])
+def test_widely_spread_logits_of_mean_zero_have_the_error_of_a_coin(deviation: float) -> None:
+    """All but the share near zero predict 0 or 1: 1/2 - log(2) sqrt(2/pi)/s + O(1/s^3)."""
+    expected = 0.5 - math.log(2) * math.sqrt(2 / math.pi) / deviation
+    assert gaussian_calibration_error(0.0, deviation) == pytest.approx(expected, rel=1e-13)
 
 
 def test_the_error_is_confidence_less_accuracy() -> None:

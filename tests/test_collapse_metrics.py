@@ -142,3 +142,18 @@ def test_errors_say_what_was_expected(error: type[Exception], changed: dict[str,
     H, y, W = noisy()
     with pytest.raises(error, match="expected"):
         collapse_metrics(**({"features": H, "labels": y, "weights": W} | changed))
+
+
+def test_spread_counts_along_the_means_alone_where_they_are_on_a_line() -> None:
+    """The definition with the pseudo-inverse of the covariance between the classes, of rank one."""
+    rng = np.random.default_rng(3)
+    y = np.repeat([0, 1, 2], 5)
+    line = np.array([0.6, 0.48, 0.64])
+    H = np.outer(np.array([0.0, 1.0, 3.0])[y], line) + rng.standard_normal((15, 3))
+    for c in range(3):
+        H[y == c] += np.array([0.0, 1.0, 3.0])[c] * line - H[y == c].mean(axis=0)
+    means = np.stack([H[y == c].mean(axis=0) for c in range(3)])
+    M = means - means.mean(axis=0)
+    within = (H - means[y]).T @ (H - means[y]) / len(H)
+    expected = np.trace(within @ np.linalg.pinv(M.T @ M / 3, rcond=1e-10)) / 3
+    assert collapse_metrics(H, y, np.eye(3)).within == pytest.approx(expected, rel=1e-9)

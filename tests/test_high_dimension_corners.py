@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from logitreg.numerics.held_by_a_kink import held_by_a_kink
@@ -118,3 +121,37 @@ def test_other_libraries_take_the_same_paths() -> None:
         expected = asymptotics(ratios, alpha=0.14, **setting)
         assert_allclose(np.asarray(found.accuracy), expected.accuracy, rtol=1e-12)
         assert np.all(np.asarray(found.residual) < 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "f", "cell"),
+    [
+        # Logits 47 wide, which a grid of even steps would sample too coarsely.
+        (
+            "log-cosh",
+            lambda z: mpmath.log(mpmath.cosh(z)),
+            {"aspect_ratio": 0.4, "signal_noise": 1.5, "orthogonal_noise": 2.0, "alpha": 0.003},
+        ),
+        # Most of this mean comes from logits five deviations away.
+        (
+            "cosh",
+            mpmath.cosh,
+            {"aspect_ratio": 0.952, "signal_noise": 1.044, "alpha": 0.057},
+        ),
+    ],
+)
+def test_loss_of_fresh_samples_is_exact_for_wide_logits(
+    penalty: str, f: Callable[[Any], Any], cell: dict[str, float]
+) -> None:
+    found = asymptotics(penalty=penalty, **cell)
+    with mpmath.workdps(25):
+        mean, spread = mpmath.mpf(found.logit_mean), mpmath.mpf(found.logit_deviation)
+
+        def integrand(g: Any) -> Any:
+            z = mean + spread * g
+            loss = (1 - mpmath.mpf(cell["alpha"])) * mpmath.log1p(mpmath.exp(-z))
+            return (loss + mpmath.mpf(cell["alpha"]) * f(z)) * mpmath.npdf(g)
+
+        bends = [(z - mean) / spread for z in (-16, -4, -1, 0, 1, 4, 16)]
+        expected = mpmath.quad(integrand, sorted([*bends, *range(-30, 31, 3)]))
+    assert_allclose(found.loss, float(expected), rtol=1e-13)

@@ -109,3 +109,13 @@ def test_range_across_a_kink_includes_both_sides_of_the_jump() -> None:
 def test_infinite_curvature_gives_an_infinite_range() -> None:
     low, high = mean_curvature_range(lambda x: arb("nan"), lambda x: arb("nan"), 1.0, 0.0, 2.0)
     assert (low, high) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1.0, 1e30])
+def test_ranges_of_curvatures_of_any_size_are_sharp(scale: float) -> None:
+    """The mean of 3 x^2 from 1 to z in [0, 2] is z^2 + z + 1."""
+    low, high = mean_curvature_range(
+        lambda x: scale * x**3, lambda x: 3 * scale * x**2, 1.0, 0.0, 2.0
+    )
+    assert 0.99999 * scale < low <= scale
+    assert 7 * scale <= high < 7.00001 * scale

@@ -11,10 +11,12 @@ import pytest
 from logitreg.proofs_checks.claim import Claim, judge
 from logitreg.proofs_checks.claims import large_noise, separability
 from logitreg.proofs_checks.separation import is_separable
-from logitreg.theory import cover
+from logitreg.theory import cover, delayed_generalisation
 from logitreg.theory import separability as theory
+from logitreg.theory.symbols import z
 from mpmath import mp
 from scipy.optimize import linprog, minimize
+from scipy.special import expit
 from scipy.stats import binom, norm
 from sympy import Matrix, Rational
 
@@ -198,3 +200,15 @@ def test_drawn_data_below_one_half_are_separable(spread: float) -> None:
 def test_five_samples_are_all_on_the_right_side_with_probability_above_one_half() -> None:
     for spread in (0.5, 0.8):
         assert norm.cdf(1 / spread) ** 5 > 0.57
+
+
+def test_steps_at_either_end_are_the_sums_of_logistic_pulls() -> None:
+    noise, signal = [1.0, -2.0, 0.25, 0.5], 0.75
+    ends = delayed_generalisation.noise_weight_is_confined(Matrix(noise))
+    for weight, end in zip((1, -1), ends, strict=True):
+        xi = np.array(noise)
+        step = float(np.sum(xi * expit(-signal - xi * weight)))
+        assert float(end.lts.subs(z, signal) - end.gts.subs(z, signal)) == pytest.approx(
+            -abs(step), rel=1e-14
+        )
+        assert (step < 0) == (weight > 0)

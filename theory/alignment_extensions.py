@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sympy import Expr, Matrix, Rational, S, Symbol, diag, ones
+from sympy import Expr, Matrix, Rational, S, Symbol, diag, eye, ones, sqrt
 
+from .alignment import epsilon
 from .neural_collapse import hessian_eigenpairs
 from .symbols import K, alpha
 from .words import letters, normal_form
@@ -27,6 +28,8 @@ __all__ = [
     "BiasedSines",
     "absorbed_bias_identities",
     "areas",
+    "attained_share",
+    "class_outlier_design",
     "condition_factor",
     "confidence",
     "eliminated_bias",
@@ -188,6 +191,35 @@ def outlier_design(ordinary: int, height: Expr) -> Matrix:
     """
     rows = [[S.One, S.Zero]] * ordinary + [[1 + height, S.One], [1 - height, S.One]]
     return Matrix(rows)
+
+
+def class_outlier_design(classes: int, ordinary: int, height: Expr) -> tuple[Matrix, Matrix]:
+    """Rows (e_c, 0) of each class c, two outliers (e_1 + h (e_1 - e_2), 1) and
+    (e_2 - h (e_1 - e_2), 1) of the classes 1 and 2, and the labels, one-hot.
+
+    Fisher's residuals are opposite on the outliers, along t_1 - t_2. Where the Hessians at the
+    targets are w (1 + epsilon) along t_c and w (1 - epsilon) across it, the last column gets the
+    weights -(A_1 + A_2)^-1 (A_1 - A_2) h (t_1 - t_2) as h -> 0.
+    """
+    unit = eye(classes + 1)
+    tilt = height * (unit[0, :] - unit[1, :])
+    outliers = (unit[0, :] + tilt + unit[-1, :], unit[1, :] - tilt + unit[-1, :])
+    codes = [c for c in range(classes) for _ in range(ordinary)]
+    X = Matrix.vstack(*(unit[c, :] for c in codes), *outliers)
+    return X, Matrix.vstack(*(unit[c, :-1] for c in (*codes, 0, 1)))
+
+
+def attained_share() -> Expr:
+    """The sine over its bound r epsilon/sqrt(1 - epsilon^2) on those data, as h -> 0.
+
+    |epsilon (v_1 v_1^T - v_2 v_2^T) q|/((1 - epsilon/(K - 1)) |q|) for unit vectors v_1, v_2 with
+    the scalar product -1/(K - 1) and q along v_1 - v_2, over epsilon/sqrt(1 - epsilon^2). The bound
+    is attained where epsilon = 1/(K - 1), under label smoothing for K p = K/(K - 2).
+
+    >>> attained_share().subs(epsilon, 1 / (K - 1)).subs(K, 5)
+    1
+    """
+    return sqrt(1 - epsilon**2) * sqrt(K * (K - 2)) / (K - 1 - epsilon)
 
 
 # The limit of clustering.

@@ -187,15 +187,19 @@ def test_minimiser_of_other_libraries(
     CHECKS[change](TRAINERS[trainer], data, seed, "label-smoothing", alpha)
 
 
+def check_same(train: Trainer, data: tuple[Array, Array], alpha: float) -> None:
+    X, y = data
+    (w, g), (u, h) = (of(X, y, "label-smoothing", alpha) for of in (ours, train))
+    check_agreement(absorbed(X, y), w, g, u, h, np.eye(len(w)), "label-smoothing", alpha)
+
+
 @pytest.mark.parametrize("trainer", SMOOTHING_ONLY)
 @given(with_signs, alphas(0.02, 0.9))
 @rare
 def test_other_libraries_find_our_minimiser(
     trainer: str, data: tuple[Array, Array], alpha: float
 ) -> None:
-    X, y = data
-    (w, g), (u, h) = (train(X, y, "label-smoothing", alpha) for train in (ours, TRAINERS[trainer]))
-    check_agreement(absorbed(X, y), w, g, u, h, np.eye(len(w)), "label-smoothing", alpha)
+    check_same(TRAINERS[trainer], data, alpha)
 
 
 def check_sample_weights(
@@ -275,23 +279,55 @@ def test_broken_trainers_are_refuted(change: str, broken: Trainer, refutes: Refu
     refutes(check, *problems, within=20)
 
 
-@given(
+@pytest.mark.parametrize("broken", [with_weight_decay, stopped_early, without_the_last_sample])
+def test_another_minimiser_than_ours_is_refuted(broken: Trainer, refutes: Refutes) -> None:
+    def check(data: tuple[Array, Array], alpha: float) -> None:
+        check_same(broken, data, alpha)
+
+    refutes(check, with_signs, alphas(0.02, 0.9), within=5)
+
+
+def check_units(
+    fit: Callable[..., Any], data: tuple[Array, Array], exponents: Array, penalty: str, alpha: float
+) -> None:
+    X, y = data[0].astype(float), data[1]
+    units = 2.0 ** exponents[: X.shape[1]]
+    first, second = (
+        fit(features, y, penalty=penalty, alpha=alpha, bias=True) for features in (X, X * units)
+    )
+    assert np.array_equal(first.logits, second.logits)
+    assert np.array_equal(first.weights, second.weights * units)
+
+
+in_units = (
     labelled_data(st.integers(2, 4)),
     npst.arrays(np.int64, 4, elements=st.integers(-60, 60)),
     penalties(smooth=True, names_only=True),
     alphas(1e-3, 0.99),
 )
+
+
+@given(*in_units)
 @few
 def test_units_of_the_features_leave_every_bit_of_the_logits(
     data: tuple[Array, Array], exponents: Array, penalty: str, alpha: float
 ) -> None:
-    X, y = data[0].astype(float), data[1]
-    units = 2.0 ** exponents[: X.shape[1]]
-    first, second = (
-        lr.fit(features, y, penalty=penalty, alpha=alpha, bias=True) for features in (X, X * units)
-    )
-    assert np.array_equal(first.logits, second.logits)
-    assert np.array_equal(first.weights, second.weights * units)
+    check_units(lr.fit, data, exponents, penalty, alpha)
+
+
+def test_a_solver_that_does_not_scale_its_columns_is_refuted(refutes: Refutes) -> None:
+    """It moves the last bits of the logits."""
+
+    class LeastSquares:
+        def __init__(self, X: Array, y: Array, **_options: Any) -> None:
+            columns = np.column_stack([X, np.ones(len(X))])
+            solution = np.linalg.lstsq(columns, np.eye(4)[np.unique(y, return_inverse=True)[1]])[0]
+            self.weights, self.logits = solution[:-1].T, columns @ solution
+
+    def check(data: tuple[Array, Array], exponents: Array, penalty: str, alpha: float) -> None:
+        check_units(LeastSquares, data, exponents, penalty, alpha)
+
+    refutes(check, labelled_data(st.integers(2, 4), moderate=True), *in_units[1:], within=10)
 
 
 def check_discriminant_analysis(direction: Callable[..., Array], data: tuple[Array, Array]) -> None:

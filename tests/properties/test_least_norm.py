@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import logitreg as lr
@@ -94,17 +95,38 @@ def test_other_interpolators_are_refuted(broken: str, refutes: Refutes) -> None:
     refutes(check, rows, decreasing, alphas(0.02, 0.9), within=20)
 
 
-@given(label_absorbed_data(full_rank=False, moderate=True), smooth, alphas(0.02, 0.9))
-@few
-def test_dependent_features_share_the_weight_of_least_norm(
-    X: Array, penalty: str, alpha: float
-) -> None:
+def check_dependent(fit: Callable[..., Any], X: Array, penalty: str, alpha: float) -> None:
     """The part of the weights in the null space vanishes, and the gradient does."""
     X = X.astype(float)
-    found = lr.fit(X, penalty=penalty, alpha=alpha)
+    found = fit(X, penalty=penalty, alpha=alpha)
     assert found.residual <= 1e-9
     _, singular, right = np.linalg.svd(X)
     kept = int(np.sum(singular > 1e-9 * max(singular[0], 1.0)))
     condition = singular[0] / singular[kept - 1] if kept else 1.0
     free = right[kept:] @ found.weights
     assert np.linalg.norm(free) <= 16 * X.size * UNIT * condition * np.linalg.norm(found.weights)
+
+
+dependent = (label_absorbed_data(full_rank=False, moderate=True), smooth, alphas(0.02, 0.9))
+
+
+@given(*dependent)
+@few
+def test_dependent_features_share_the_weight_of_least_norm(
+    X: Array, penalty: str, alpha: float
+) -> None:
+    check_dependent(lr.fit, X, penalty, alpha)
+
+
+def test_weights_of_which_some_act_on_nothing_are_refuted(refutes: Refutes) -> None:
+    """The same logits, from gradient descent that did not start at zero."""
+
+    def from_another_start(X: Array, **options: Any) -> Any:
+        found = lr.fit(X, **options)
+        start = np.random.default_rng(0).standard_normal(X.shape[1])
+        return replace(found, weights=found.weights + start - np.linalg.pinv(X) @ X @ start)
+
+    def check(X: Array, penalty: str, alpha: float) -> None:
+        check_dependent(from_another_start, X, penalty, alpha)
+
+    refutes(check, *dependent, within=5)

@@ -9,6 +9,7 @@ from typing import Any
 
 import logitreg as lr
 import numpy as np
+import pytest
 from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -293,11 +294,34 @@ def test_fisher_direction_by_the_normal_equations_is_refuted(refutes: Refutes) -
     refutes(check, label_absorbed_data(), within=200)
 
 
-@given(label_absorbed_data(), st.sampled_from([2.0**-40, 0.5, 2.0, 2.0**40]))
-def test_rescaled_target_of_the_squared_loss_rescales_the_weights(X: Array, level: float) -> None:
+def check_rescaled(direction: Callable[[Array], Array], X: Array, level: float) -> None:
     """S(t) = t S(1): here by X -> X/t, exactly for powers of two."""
     X = X.astype(float)
-    assert np.array_equal(fisher_direction(X / level), level * fisher_direction(X))
+    assert np.array_equal(direction(X / level), level * direction(X))
+
+
+levels = st.sampled_from([2.0**-40, 0.5, 2.0, 2.0**40])
+
+
+@given(label_absorbed_data(), levels)
+def test_rescaled_target_of_the_squared_loss_rescales_the_weights(X: Array, level: float) -> None:
+    check_rescaled(fisher_direction, X, level)
+
+
+@pytest.mark.parametrize("broken", ["of length one", "with weight decay"])
+def test_directions_that_do_not_scale_with_the_target_are_refuted(
+    broken: str, refutes: Refutes
+) -> None:
+    def direction(X: Array) -> Array:
+        if broken == "with weight decay":
+            return np.linalg.solve(X.T @ X + np.eye(X.shape[1]), X.sum(axis=0))
+        found = fisher_direction(X)
+        return found / max(float(np.linalg.norm(found)), UNIT)
+
+    def check(X: Array, level: float) -> None:
+        check_rescaled(direction, X, level)
+
+    refutes(check, label_absorbed_data(moderate=True), levels, within=10)
 
 
 def check_angle_is_zero(direction: Callable[[Array], Array], X: Array) -> None:

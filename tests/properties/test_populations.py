@@ -102,9 +102,8 @@ def test_slower_estimates_are_refuted(broken: str, refutes: Refutes) -> None:
     refutes(check, *populations, within=30)
 
 
-@pytest.mark.parametrize("freedom", [5.0, 3.0])
-def test_elliptical_data_converge_at_the_same_rate(freedom: float) -> None:
-    """Student-t noise: 16 times the samples, a quarter of the angle (median of 40 seeds)."""
+def check_rate(weights_of: Callable[[Array], Array], freedom: float) -> None:
+    """16 times the samples, a quarter of the angle (median of 40 seeds)."""
 
     def tangents(samples: int) -> list[float]:
         found = []
@@ -112,11 +111,33 @@ def test_elliptical_data_converge_at_the_same_rate(freedom: float) -> None:
             rng = np.random.default_rng(seed)
             radii = np.sqrt(freedom / rng.chisquare(freedom, (samples, 1)))
             X = rng.standard_normal((samples, 4)) * radii + np.array([1.0, 0.0, 0.0, 0.0])
-            weights = lr.fit(X, penalty="quadratic", alpha=0.2).weights
+            weights = weights_of(X)
             found.append(float(np.linalg.norm(weights[1:]) / abs(weights[0])))
         return found
 
     assert 2.8 < np.median(tangents(100)) / np.median(tangents(1600)) < 5.6
+
+
+@pytest.mark.parametrize("freedom", [5.0, 3.0])
+def test_elliptical_data_converge_at_the_same_rate(freedom: float) -> None:
+    """Student-t noise."""
+    check_rate(lambda X: lr.fit(X, penalty="quadratic", alpha=0.2).weights, freedom)
+
+
+@pytest.mark.parametrize("broken", ["a root of the sample", "off by a fifth", "exact"])
+def test_other_rates_are_refuted(broken: str) -> None:
+    def weights_of(X: Array) -> Array:
+        if broken == "a root of the sample":
+            return fisher_direction(X[: math.isqrt(len(X))])
+        found = fisher_direction(X)
+        if broken == "off by a fifth":
+            found[1] += found[0] / 5
+        else:
+            found[1:] /= len(X)
+        return found
+
+    with pytest.raises(AssertionError):
+        check_rate(weights_of, 5.0)
 
 
 # Thresholds.
@@ -178,17 +199,32 @@ def test_weight_decay_does_not_find_it(refutes: Refutes) -> None:
     refutes(check, *below_threshold, within=20)
 
 
-@given(npst.arrays(np.int64, 12, elements=st.integers(-3, 3)), st.integers(2, 5))
-def test_one_sample_fewer_than_features_puts_weight_on_noise(seed: Array, features: int) -> None:
-    """N = d - 1, in exact rationals: the least-norm solution X^T (X X^T)^-1 1 has noise in it."""
+def check_weight_on_noise(seed: Array, features: int, samples: int) -> None:
+    """In exact rationals: the least-norm solution X^T (X X^T)^-1 1 has noise in it."""
     noise = np.tril(np.resize(seed, (features - 1, features - 1)), -1) + np.eye(
         features - 1, dtype=int
     )
     X = np.hstack([np.full((features - 1, 1), 2), noise])
+    X = np.vstack([X, np.eye(1, features, dtype=int) * 2])[:samples]
     exact = fmpq_mat(*X.shape, [fmpq(int(x)) for x in X.ravel()])
-    one = fmpq_mat(features - 1, 1, [fmpq(1)] * (features - 1))
+    one = fmpq_mat(samples, 1, [fmpq(1)] * samples)
     weights = exact.transpose() * (exact * exact.transpose()).solve(one)
     assert any(weights[row, 0] != 0 for row in range(1, features))
+
+
+above_threshold = npst.arrays(np.int64, 12, elements=st.integers(-3, 3)), st.integers(2, 5)
+
+
+@given(*above_threshold)
+def test_one_sample_fewer_than_features_puts_weight_on_noise(seed: Array, features: int) -> None:
+    check_weight_on_noise(seed, features, features - 1)
+
+
+def test_as_many_samples_as_features_put_none(refutes: Refutes) -> None:
+    def check(seed: Array, features: int) -> None:
+        check_weight_on_noise(seed, features, features)
+
+    refutes(check, *above_threshold, within=1)
 
 
 def check_collapse(

@@ -26,6 +26,7 @@ from logitreg.proofs_checks.strategies import (
 )
 
 Array = Any
+Refutes = Callable[..., None]
 
 
 def rank(X: Array) -> int:
@@ -49,34 +50,22 @@ def margins(X: Array) -> Array:
     return first / np.max(np.abs(first)) if first.any() else first
 
 
-@given(label_absorbed_data())
-def test_absorbed_data_has_full_rank(X: Array) -> None:
+def check_full_rank(X: Array) -> None:
     assert rank(X) == X.shape[1] <= len(X)
     assert condition(X) < 1e12
 
 
-@given(label_absorbed_data(full_rank=False))
-def test_dependent_data_has_not(X: Array) -> None:
+def check_dependent(X: Array) -> None:
     assert rank(X) < X.shape[1]
 
 
-@given(labelled_data(st.integers(1, 4)))
-def test_labelled_data_has_full_rank_with_a_bias_and_no_empty_class(
-    data: tuple[Array, Array],
-) -> None:
+def check_full_rank_with_a_bias(data: tuple[Array, Array]) -> None:
     X, y = data
     assert rank(with_ones(X)) == X.shape[1] + 1 <= len(X) == len(y)
     assert condition(with_ones(X)) < 1e13
 
 
-@given(labelled_data(2, full_rank=False))
-def test_dependent_labelled_data_has_not(data: tuple[Array, Array]) -> None:
-    assert rank(data[0]) < data[0].shape[1]
-    assert len(data[0]) == len(data[1])
-
-
-@given(penalties(), alphas())
-def test_penalties_are_convex_even_and_have_a_target(penalty: str, alpha: float) -> None:
+def check_penalty(penalty: str, alpha: float) -> None:
     f = kernel(penalty)
     assert f.convex
     assert f.value(1.75) == pytest.approx(f.value(-1.75), rel=2**-48)
@@ -85,10 +74,42 @@ def test_penalties_are_convex_even_and_have_a_target(penalty: str, alpha: float)
     assert 0 <= lr.target(penalty, alpha) < np.inf
 
 
-@given(penalties(smooth=True), penalties(smooth=False))
-def test_slopes_jump_only_where_they_may(smooth: str, kinked: str) -> None:
+def check_kinks(smooth: str, kinked: str) -> None:
     assert not kernel(smooth).kinks
     assert kernel(kinked).kinks
+
+
+@given(label_absorbed_data())
+def test_absorbed_data_has_full_rank(X: Array) -> None:
+    check_full_rank(X)
+
+
+@given(label_absorbed_data(full_rank=False))
+def test_dependent_data_has_not(X: Array) -> None:
+    check_dependent(X)
+
+
+@given(labelled_data(st.integers(1, 4)))
+def test_labelled_data_has_full_rank_with_a_bias_and_no_empty_class(
+    data: tuple[Array, Array],
+) -> None:
+    check_full_rank_with_a_bias(data)
+
+
+@given(labelled_data(2, full_rank=False))
+def test_dependent_labelled_data_has_not(data: tuple[Array, Array]) -> None:
+    check_dependent(data[0])
+    assert len(data[0]) == len(data[1])
+
+
+@given(penalties(), alphas())
+def test_penalties_are_convex_even_and_have_a_target(penalty: str, alpha: float) -> None:
+    check_penalty(penalty, alpha)
+
+
+@given(penalties(smooth=True), penalties(smooth=False))
+def test_slopes_jump_only_where_they_may(smooth: str, kinked: str) -> None:
+    check_kinks(smooth, kinked)
 
 
 @given(
@@ -105,23 +126,60 @@ def test_limits_outside_the_interval_are_refused(limits: tuple[float, float]) ->
         alphas(*limits)
 
 
-@given(clustered_logits())
-def test_logits_lie_within_their_spread(case: ClusteredLogits) -> None:
+def check_spread(case: ClusteredLogits) -> None:
     logits = case.X @ case.weights
     size = np.max(np.abs(case.X) @ np.abs(case.weights)) + case.target
     assert np.max(np.abs(logits - case.target)) <= case.target * case.spread + 2**-48 * size
     assert rank(case.X) == case.X.shape[1]
 
 
-@given(embeddings(st.integers(1, 5)))
-def test_embeddings_have_every_class_and_more_samples_than_features(
-    data: tuple[Array, Array],
-) -> None:
+def check_embeddings(data: tuple[Array, Array]) -> None:
     X, y = data
     assert len(X) == len(y)
     assert len(X) > X.shape[1] or len(X) == 1
     assert np.all(np.isfinite(X))
     assert np.array_equal(np.unique(y), np.arange(y.max() + 1))
+
+
+@given(clustered_logits())
+def test_logits_lie_within_their_spread(case: ClusteredLogits) -> None:
+    check_spread(case)
+
+
+@given(embeddings(st.integers(1, 5)))
+def test_embeddings_have_every_class_and_more_samples_than_features(
+    data: tuple[Array, Array],
+) -> None:
+    check_embeddings(data)
+
+
+BROKEN: dict[str, tuple[Callable[..., None], tuple[st.SearchStrategy[Any], ...]]] = {
+    "any rank, taken for full": (check_full_rank, (label_absorbed_data(full_rank=None),)),
+    "any rank, taken for dependent": (check_dependent, (label_absorbed_data(full_rank=None),)),
+    "no room for a bias": (
+        check_full_rank_with_a_bias,
+        (label_absorbed_data().map(lambda X: (X, X[:, 0] > 0)),),
+    ),
+    "a penalty that is not convex": (check_penalty, (st.just("z**4 - 3*z**2"), alphas())),
+    "a penalty that is not even": (check_penalty, (st.just("z**2 + z"), alphas())),
+    "a kink among smooth penalties": (check_kinks, (penalties(), penalties(smooth=False))),
+    "a smooth penalty among kinked ones": (check_kinks, (penalties(smooth=True), penalties())),
+    "half the spread": (
+        check_spread,
+        (clustered_logits().map(lambda case: case._replace(spread=case.spread / 2)),),
+    ),
+    "no more samples than features": (
+        check_embeddings,
+        (embeddings(3).map(lambda data: (data[0][: data[0].shape[1]], data[1])),),
+    ),
+    "an empty class": (check_embeddings, (embeddings(3).map(lambda d: (d[0], d[1] + (d[1] > 0))),)),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_strategies_that_break_their_promise_are_refuted(name: str, refutes: Refutes) -> None:
+    check, strategies = BROKEN[name]
+    refutes(check, *strategies, within=50)
 
 
 REACHED: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bool]]] = {
