@@ -246,7 +246,9 @@ def _line_search(
 
     .. [1] Hager and Zhang, SIAM J. Optim. 16, 170 (2005): the approximate Wolfe condition.
     """
-    noise = 1e-14 * np.sum(basis.weighted(np.abs(before), 2), axis=0)
+    # Penalties such as log(cosh(z)) are rounded to units of one, however small they are.
+    units = loss.alpha * 2.0**-51 * np.sum(basis.weighted(np.ones(len(before)), 2))
+    noise = units + 1e-14 * np.sum(basis.weighted(np.abs(before), 2), axis=0)
     length = np.ones(step.shape[2])
     accepted = np.zeros(step.shape[2], dtype=bool)
     for _ in range(_SEARCH_STEPS):

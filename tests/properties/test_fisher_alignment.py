@@ -14,10 +14,15 @@ from typing import Any
 import logitreg as lr
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from logitreg.errors import DataError, NoFiniteTargetError, UnsupportedPenaltyError
+from logitreg.errors import (
+    DataError,
+    NoFiniteTargetError,
+    NotConvergedError,
+    UnsupportedPenaltyError,
+)
 from logitreg.numerics.alignment import AlignmentCertificate, alignment, target_logits
 from logitreg.numerics.design import design, factor
 from logitreg.numerics.euclidean import euclidean_angle
@@ -39,10 +44,11 @@ Bounds = Callable[[AlignmentCertificate], tuple[float, ...]]
 few = settings(max_examples=max(1, settings().max_examples // 3))
 
 smooth = penalties(smooth=True, names_only=True)
-# Closer to zero, where a penalty is lost in rounding beside the cross-entropy, lr.fit may stop
-# before it has converged. For weights that are no minimisers all strengths are tried.
+# Closer to zero a penalty is lost in rounding beside the cross-entropy. For weights that are no
+# minimisers all strengths are tried.
 strengths = alphas(1e-12, 1 - 1e-12)
-strengths_of_many_classes = alphas(1e-9, 1 - 1e-9)
+# From here on lr.fit has to converge, whatever the data.
+SURE = 1e-6
 
 
 def proven(certificate: AlignmentCertificate) -> tuple[float, ...]:
@@ -77,11 +83,20 @@ def certified(
         return None
 
 
+def minimiser(X: Array, y: Array | None, penalty: str, alpha: float, bias: bool = False) -> Any:
+    """Of faint penalties only where rounding lets the solver, or the weights, get there."""
+    try:
+        return lr.fit(X, y, penalty=penalty, alpha=alpha, bias=bias)
+    except NotConvergedError:
+        assert alpha < SURE
+        return reject()
+
+
 def check_minimiser(
     X: Array, y: Array | None, penalty: str, alpha: float, bounds: Bounds = proven
 ) -> None:
     """With labels, there is a bias."""
-    found = lr.fit(X, y, penalty=penalty, alpha=alpha, bias=y is not None)
+    found = minimiser(X, y, penalty, alpha, bias=y is not None)
     check_certificate(certified(X, found.weights, y, penalty, alpha, found.bias), bounds)
 
 
@@ -104,23 +119,23 @@ def test_minimiser_with_a_bias(data: tuple[Array, Array], penalty: str, alpha: f
     check_minimiser(*data, penalty, alpha)
 
 
-@given(labelled_data(st.integers(3, 5), max_samples=8), smooth, strengths_of_many_classes)
+@given(labelled_data(st.integers(3, 5), max_samples=8), smooth, strengths)
 @few
 def test_minimiser_of_many_classes(data: tuple[Array, Array], penalty: str, alpha: float) -> None:
     check_minimiser(*data, penalty, alpha)
 
 
-@given(labelled_data(3, max_samples=8), smooth, strengths_of_many_classes)
+@given(labelled_data(3, max_samples=8), smooth, strengths)
 @few
 def test_minimiser_of_many_classes_without_a_bias(
     data: tuple[Array, Array], penalty: str, alpha: float
 ) -> None:
     X, y = data
-    found = lr.fit(X, y, penalty=penalty, alpha=alpha)
+    found = minimiser(X, y, penalty, alpha)
     check_certificate(certified(X, found.weights, y, penalty, alpha))
 
 
-@given(embeddings(st.integers(2, 4), max_class_size=6), smooth, strengths_of_many_classes)
+@given(embeddings(st.integers(2, 4), max_class_size=6), smooth, strengths)
 @few
 def test_minimiser_on_embeddings(data: tuple[Array, Array], penalty: str, alpha: float) -> None:
     check_minimiser(*data, penalty, alpha)
@@ -202,7 +217,7 @@ def test_any_weights_under_a_kinked_penalty(X: Array, seed: Array, alpha: float)
 def check_approximate_minimiser(
     X: Array, seed: Array, nearness: float, penalty: str, alpha: float, bounds: Bounds = proven
 ) -> None:
-    found = lr.fit(X, penalty=penalty, alpha=alpha).weights
+    found = minimiser(X, None, penalty, alpha).weights
     weights = found * (1 + nearness * weights_like(X, seed))
     check_certificate(certified(X, weights, None, penalty, alpha), bounds)
 
@@ -251,7 +266,7 @@ def test_a_trainer_with_weight_decay_is_refuted(refutes: Refutes) -> None:
 def check_euclidean(
     X: Array, y: Array | None, penalty: str, alpha: float, times_condition: bool = True
 ) -> None:
-    found = lr.fit(X, y, penalty=penalty, alpha=alpha, bias=y is not None)
+    found = minimiser(X, y, penalty, alpha, bias=y is not None)
     options: dict[str, Any] = {"penalty": penalty, "alpha": alpha, "bias": found.bias}
     certificate = certified(X, found.weights, y, **options)
     if certificate is None:
@@ -267,7 +282,7 @@ def test_euclidean_angle(X: Array, penalty: str, alpha: float) -> None:
     check_euclidean(X, None, penalty, alpha)
 
 
-@given(labelled_data(st.integers(2, 4), max_samples=8), smooth, strengths_of_many_classes)
+@given(labelled_data(st.integers(2, 4), max_samples=8), smooth, strengths)
 @few
 def test_euclidean_angle_with_labels(data: tuple[Array, Array], penalty: str, alpha: float) -> None:
     check_euclidean(*data, penalty, alpha)
