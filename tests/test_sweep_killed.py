@@ -27,8 +27,8 @@ from logitreg.proofs_checks.sweeps.store import open_store
 GRID = """
 seeds = 60
 [data]
-n_samples = 30
-n_features = 6
+n_samples = 120
+n_features = 30
 [loss]
 alpha = [0.1, 0.2]
 """
@@ -167,7 +167,7 @@ def test_interrupted_the_sweep_says_how_to_go_on(
     written(tmp_path, GRID)
     results = tmp_path / "grid.sqlite"
     process = started(tmp_path, "--workers", str(workers))
-    wait_for(lambda: len(kept(results)) >= 20)
+    wait_for(lambda: len(kept(results)) >= 10)
     os.killpg(process.pid, signal.SIGINT)
     _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
