@@ -11,29 +11,28 @@ and, that maximised, convex in (S_1, b, q).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from array_api_compat import device
 
+from .parameter_grid import CellParameters, in_order
 from .proximal_moments import CellLosses, Moments, moments
+from .saddle_descent import VANISHED, with_envelope
 
 __all__ = ["BiasedSaddle", "ImbalancedCells", "solve_with_bias"]
 
 _ORDERS = (64, 128, 256, 512, 1024)
 _DESCENT = 40
-_POLISH = 8
-_INNER = 40
+_NEWTON_STEPS = 12
 _HALVINGS = 12
 _EXACT = 1e-13
-# Bounds on log gamma.
-_LOWEST, _HIGHEST = -60.0, 30.0
-# Weights that shrink so far go to zero: a kink of the loss holds every logit.
-_VANISHED = 1e-8
+# A larger residual says that Newton's method is lost.
+_NEAR = 1e-3
 
 
 @dataclass(frozen=True)
-class ImbalancedCells:
+class ImbalancedCells(CellParameters):
     """The parameters of each cell, arrays of shape (cells,)."""
 
     aspect_ratio: Any
@@ -42,10 +41,6 @@ class ImbalancedCells:
     signal_noise: Any
     orthogonal_noise: Any
     alpha: Any
-
-    def at(self, index: Any) -> ImbalancedCells:
-        """The cells that a mask or an array of positions selects."""
-        return ImbalancedCells(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 class BiasedSaddle(NamedTuple):
@@ -123,45 +118,66 @@ def solve_with_bias(
     signal_weight: Any,
     bias: Any,
     noise: Any,
+    envelope: Any,
 ) -> BiasedSaddle:
-    """The saddle in each cell: a descent that cannot miss, then Newton's method to the last digits.
+    """The saddle in each cell by Newton's method, after a descent that cannot miss if it is lost.
 
-    The order of the quadrature is doubled in the cells whose residual asks for it.
+    The order of the quadrature is doubled in the cells whose residual asks for it. The problem is
+    convex and concave: there is no other saddle that Newton's method could end at.
 
     Parameters
     ----------
     losses : gives the losses of cells with these strengths, of shape (cells, 1).
-    signal_weight, bias, noise : (cells,) where to start; the first and the last positive.
+    signal_weight, bias, noise, envelope : (cells,) where to start; all but the bias positive.
     """
-    unknowns = xp.stack([signal_weight, bias, noise], axis=-1)
-    envelope = xp.ones_like(noise)
-    index = xp.arange(noise.shape[0], device=device(noise))
+    start = xp.stack([signal_weight, bias, noise], axis=-1), envelope
+    found, lost = _solve(xp, losses, cells, start, descent=False)
+    if not bool(xp.any(lost)):
+        return found
+    again, _ = _solve(xp, losses, cells.at(lost), tuple(v[lost, ...] for v in start), descent=True)
+    places = [xp.nonzero(~lost)[0], xp.nonzero(lost)[0]]
+    kept = [xp.take(value, places[0], axis=-1) for value in found]
+    return BiasedSaddle(*in_order(xp, places, [kept, again]))
+
+
+def _solve(
+    xp: Any,
+    losses: Callable[[Any], CellLosses],
+    cells: ImbalancedCells,
+    start: tuple[Any, ...],
+    *,
+    descent: bool,
+) -> tuple[BiasedSaddle, Any]:
+    """The saddle in each cell, and the cells where it is lost; the descent loses none."""
+    unknowns, envelope = start
+    index = xp.arange(envelope.shape[0], device=device(envelope))
     places, pieces = [], []
     for order in _ORDERS:
         strengths = xp.concat([cells.alpha, cells.alpha])
         problem = _Problem(xp, losses(strengths[:, None]), cells, order)
-        state = _polish(problem, _descend(problem, unknowns, envelope))
+        state = problem.state(unknowns, envelope)
+        state = _newton(problem, _descend(problem, state) if descent else state)
         saddle = _summary(problem, state)
-        hopeless = ~(saddle.noise > _VANISHED * unknowns[:, 2]) | (order == _ORDERS[-1])
-        done = (saddle.residual < _EXACT) | hopeless
+        vanished = ~(saddle.noise > VANISHED * unknowns[:, 2])
+        lost = xp.zeros_like(vanished) if descent else vanished | ~(saddle.residual < _NEAR)
+        done = (saddle.residual < _EXACT) | vanished | lost | (order == _ORDERS[-1])
         finished = xp.nonzero(done)[0]
         places.append(index[done])
-        pieces.append([xp.take(value, finished, axis=-1) for value in saddle])
+        pieces.append([*(xp.take(value, finished, axis=-1) for value in saddle), lost[done]])
         rest = ~done
         if not bool(xp.any(rest)):
             break
         index, cells = index[rest], cells.at(rest)
         unknowns = xp.take(state.unknowns, xp.nonzero(rest)[0], axis=0)
         envelope = state.envelope[rest]
-    order_of = xp.argsort(xp.concat(places))
-    joined = (xp.concat(part, axis=-1) for part in zip(*pieces, strict=True))
-    return BiasedSaddle(*(xp.take(part, order_of, axis=-1) for part in joined))
+    *found, failed = in_order(xp, places, pieces)
+    return BiasedSaddle(*found), failed
 
 
-def _descend(problem: _Problem, unknowns: Any, envelope: Any) -> _State:
+def _descend(problem: _Problem, state: _State) -> _State:
     """Newton's method in (S_1, b, q), gamma eliminated, with a line search: to three digits."""
-    xp = problem.xp
-    state = _maximised(problem, problem.state(unknowns, envelope))
+    xp, noise = problem.xp, state.unknowns[:, 2]
+    state = _maximised(problem, state)
     for _ in range(_DESCENT):
         gradient, hessian, _ = _derivatives(problem, state)
         change = _newton_step(xp, hessian, gradient)
@@ -169,7 +185,7 @@ def _descend(problem: _Problem, unknowns: Any, envelope: Any) -> _State:
         fall = -xp.sum(gradient * change, axis=-1)
         # A fall below what the quadrature resolves leads nowhere.
         unresolved = 10 * _defect(problem, state) * state.unknowns[:, 2] * xp.abs(change[:, 2])
-        vanished = state.unknowns[:, 2] < _VANISHED * unknowns[:, 2]
+        vanished = state.unknowns[:, 2] < VANISHED * noise
         settled = ~(size >= 1e-3) | (fall < unresolved) | vanished
         if bool(xp.all(settled)):
             break
@@ -185,22 +201,16 @@ def _scale(problem: _Problem, state: _State) -> Any:
 def _maximised(problem: _Problem, state: _State) -> _State:
     """The envelope at which E (p - Z)^2 = lambda q^2: the left side increases with it."""
     xp = problem.xp
-    level = xp.log(problem.cells.aspect_ratio * state.unknowns[:, 2] ** 2)
-    logarithm = xp.log(state.envelope)
-    low, high = xp.full_like(level, _LOWEST), xp.full_like(level, _HIGHEST)
-    for _ in range(_INNER):
+
+    def lack(state: _State) -> tuple[Any, Any]:
         square = problem.mean(state.moments.square)
-        lack = level - xp.log(square)
-        low, high = xp.where(lack > 0, logarithm, low), xp.where(lack < 0, logarithm, high)
-        change = xp.clip(lack * square / (2 * problem.steepness(state)), -3.0, 3.0)
-        # A step of more than half the bracket may end in a cycle of two.
-        within = (2 * xp.abs(change) <= high - low) | (lack == 0)
-        moved = xp.where(within, logarithm + change, (low + high) / 2)
-        size, logarithm = xp.abs(moved - logarithm), moved
-        state = problem.state(state.unknowns, xp.exp(logarithm), state.moments.proximal)
-        if not bool(xp.any(size >= 1e-5)):
-            break
-    return state
+        level = problem.cells.aspect_ratio * state.unknowns[:, 2] ** 2
+        return xp.log(level) - xp.log(square), 2 * problem.steepness(state) / square
+
+    def at(state: _State, envelope: Any) -> _State:
+        return problem.state(state.unknowns, envelope, state.moments.proximal)
+
+    return with_envelope(xp, state, lack, at)
 
 
 def _line_search(problem: _Problem, state: _State, change: Any, fall: Any, settled: Any) -> _State:
@@ -222,10 +232,10 @@ def _line_search(problem: _Problem, state: _State, change: Any, fall: Any, settl
     return trial
 
 
-def _polish(problem: _Problem, state: _State) -> _State:
+def _newton(problem: _Problem, state: _State) -> _State:
     """Newton's method in (S_1, b, q, log gamma)."""
     xp = problem.xp
-    for _ in range(_POLISH):
+    for _ in range(_NEWTON_STEPS):
         gradient, hessian, of_unknowns = _derivatives(problem, state)
         change = _newton_step(xp, hessian, gradient)
         lack = problem.surplus(state) + xp.sum(of_unknowns * change, axis=-1)

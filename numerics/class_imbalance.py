@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_array_api_obj
 
-from ..errors import AlphaError, NotConvergedError, NotConvexError, SeparableError, ShapeError
+from ..errors import DataError, SeparableError
 from .biased_saddle import ImbalancedCells, solve_with_bias
 from .biased_separability import biased_separability_threshold
 from .host import on_host
-from .kernels import Kernel, kernel
-from .normal import normal_cdf
-from .parameter_grid import broadcast_parameters
+from .kernels import Kernel, kernel, require_convex
+from .normal import positive_probability
+from .parameter_grid import (
+    broadcast_parameters,
+    in_blocks,
+    in_order,
+    like_given,
+    require_converged,
+    require_ranges,
+    values,
+)
 from .proximal_moments import CellLosses, break_points, cell_losses, mean_loss
 
 __all__ = ["BiasedAsymptotics", "asymptotics_with_bias"]
 
 _BLOCK = 128
 _FRESH_ORDER = 256
-_GOAL = 1e-12
 # A start for logits whose target is far away, or infinite.
 _FAR = 3.0
+_ADVICE = (
+    "stay farther from the separability threshold and from lambda = 1, or from where a kink holds "
+    "all logits"
+)
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,8 @@ def asymptotics_with_bias(
         E p'(Z_y) = 1 - lambda,                        E (p(Z_y) - Z_y)^2 = lambda q^2,
         mu_f E (p(Z_y) - Z_y) = lambda S_1 sigma_f^2,  E y (p(Z_y) - Z_y) = 0.
 
-    For lambda >= 1 and for sigma_f = 0 closed forms take over. For a quadratic l the direction is
-    that of equal classes with the signal mu_f 2 sqrt(pi (1 - pi)).
+    For lambda >= 1 and for sigma_f = 0 closed forms take over. For a quadratic l and lambda < 1 the
+    direction is that of equal classes with the signal mu_f 2 sqrt(pi (1 - pi)).
 
     Parameters
     ----------
@@ -105,7 +115,8 @@ def asymptotics_with_bias(
 
     Raises
     ------
-    AlphaError, ShapeError : a parameter outside its domain, shapes that do not broadcast.
+    AlphaError, DataError, ShapeError : a parameter outside its domain, shapes that do not
+        broadcast.
     NotConvexError : the penalty is not convex, which the theory assumes.
     SeparableError : alpha = 0, and lambda is above the threshold of separability
         (:func:`logitreg.numerics.biased_separability.biased_separability_threshold`).
@@ -120,11 +131,7 @@ def asymptotics_with_bias(
     True
     """
     f = kernel(penalty)
-    if not f.convex:
-        raise NotConvexError(
-            f"the penalty {f.name!r} is not convex: at z = {f.concave_at!r} its second derivative "
-            "is negative; expected a convex f(z), since the limit theory rests on convexity"
-        )
+    require_convex(f)
     given = {
         "aspect_ratio": aspect_ratio,
         "positive_fraction": positive_fraction,
@@ -134,37 +141,16 @@ def asymptotics_with_bias(
         "alpha": alpha,
     }
     xp, arrays, shape = broadcast_parameters(given)
-    _check(xp, arrays)
+    positive = ("aspect_ratio", "signal", "orthogonal_noise")
+    require_ranges(xp, arrays, positive, ("signal_noise",))
+    share = arrays["positive_fraction"]
+    if not bool(xp.all((share > 0) & (share < 1))):
+        raise DataError("positive_fraction leaves (0, 1); expected samples of either class")
     model = _Model(xp, f, break_points(f), bias_in_norm)
-    cells = {name: xp.reshape(array, (-1,)) for name, array in arrays.items()}
-    count = math.prod(shape)
-    blocks = [
-        _in_block(model, ImbalancedCells(**{name: c[first:last] for name, c in cells.items()}))
-        for first, last in ((i, min(i + _BLOCK, count)) for i in range(0, count, _BLOCK))
-    ]
-    names = [field.name for field in fields(BiasedAsymptotics)]
-    joined = (
-        xp.reshape(xp.concat([getattr(block, name) for block in blocks]), shape) for name in names
+    limit = in_blocks(
+        xp, lambda part: _in_block(model, ImbalancedCells(**part)), arrays, shape, _BLOCK
     )
-    if any(is_array_api_obj(v) for v in given.values()):
-        return BiasedAsymptotics(*joined)
-    return BiasedAsymptotics(*(float(v) for v in joined))
-
-
-def _check(xp: Any, arrays: dict[str, Any]) -> None:
-    if not bool(xp.all((arrays["alpha"] >= 0) & (arrays["alpha"] < 1))):
-        raise AlphaError("alpha leaves [0, 1); expected strengths in [0, 1)")
-    fraction = arrays["positive_fraction"]
-    if not bool(xp.all((fraction > 0) & (fraction < 1))):
-        raise ShapeError(
-            "positive_fraction leaves (0, 1); expected samples of either class in every cell"
-        )
-    for name in ("aspect_ratio", "signal", "orthogonal_noise"):
-        if not bool(xp.all((arrays[name] > 0) & xp.isfinite(arrays[name]))):
-            raise ShapeError(f"{name} must be positive and finite in every cell")
-    noise = arrays["signal_noise"]
-    if not bool(xp.all((noise >= 0) & xp.isfinite(noise))):
-        raise ShapeError("signal_noise must be at least zero and finite in every cell")
+    return like_given(limit, given.values())
 
 
 @dataclass(frozen=True)
@@ -192,13 +178,7 @@ def _in_block(model: _Model, cells: ImbalancedCells) -> BiasedAsymptotics:
         if bool(xp.any(mask)):
             places.append(xp.nonzero(mask)[0])
             pieces.append(regime(model, cells.at(mask)))
-    order = xp.argsort(xp.concat(places))
-    return BiasedAsymptotics(
-        *(
-            xp.take(xp.concat([getattr(piece, field.name) for piece in pieces]), order)
-            for field in fields(BiasedAsymptotics)
-        )
-    )
+    return BiasedAsymptotics(*in_order(xp, places, map(values, pieces)))
 
 
 def _fitted(model: _Model, cells: ImbalancedCells) -> BiasedAsymptotics:
@@ -225,7 +205,7 @@ def _fitted(model: _Model, cells: ImbalancedCells) -> BiasedAsymptotics:
     square = (rest - bias) ** 2 + 2 * (1 - level) * bias * rest + first**2 * variance
     # At lambda = 1 the norm is infinite, unless the signal has no noise.
     noise = xp.sqrt(square / xp.where(excess > 0, excess, 1.0))
-    infinite = wide & (excess == 0) & (variance > 0) & (goal > 0)
+    infinite = wide & (excess == 0) & (variance > 0) & (goal != 0)
     noise = xp.where(excess > 0, noise, xp.where(infinite, math.inf, zero))
     train = (xp.stack([goal, goal]), xp.stack([zero, zero]), losses.value(goal[:, None])[:, 0])
     return _trained(model, cells, (first, bias, noise), train=train, residual=zero)
@@ -233,7 +213,9 @@ def _fitted(model: _Model, cells: ImbalancedCells) -> BiasedAsymptotics:
 
 def _saddle(model: _Model, cells: ImbalancedCells) -> BiasedAsymptotics:
     xp = model.xp
-    level = xp.clip(model.losses(cells.alpha[:, None]).minimiser[:, 0], None, _FAR)
+    losses = model.losses(cells.alpha[:, None])
+    level = xp.clip(losses.minimiser[:, 0], None, _FAR)
+    curvature = xp.clip(losses.curvature(level[:, None])[:, 0], 1e-3, 1e3)
     # From the solution for a quadratic loss, kept off q = 0.
     balance = 4 * cells.positive_fraction * (1 - cells.positive_fraction)
     variance = cells.signal_noise**2
@@ -242,11 +224,11 @@ def _saddle(model: _Model, cells: ImbalancedCells) -> BiasedAsymptotics:
     bias = (2 * cells.positive_fraction - 1) * (level - first * cells.signal)
     spread = xp.maximum(variance / (share + variance), xp.full_like(share, 1e-4))
     ratio = cells.aspect_ratio / (1 - cells.aspect_ratio)
-    noise = level * xp.sqrt(balance * spread * ratio)
+    noise = xp.abs(level) * xp.sqrt(balance * spread * ratio)
     # On its way a proximal step of a steep penalty may overflow, which its bracket mends.
     with np.errstate(all="ignore"):
-        found = solve_with_bias(xp, model.losses, cells, first, bias, noise)
-    _require_converged(model, cells, found.residual)
+        found = solve_with_bias(xp, model.losses, cells, first, bias, noise, ratio / curvature)
+    require_converged(xp, model.penalty.name, cells, found.residual, _ADVICE)
     train = (found.train_mean, found.train_deviation, found.train_loss)
     weights = (found.signal_weight, found.bias, found.noise)
     return _trained(model, cells, weights, train=train, residual=found.residual)
@@ -273,7 +255,7 @@ def _trained(
         return cells.positive_fraction * of_plus + (1 - cells.positive_fraction) * of_minus
 
     loss = over_classes(*(mean_loss(xp, losses, m, finite, _FRESH_ORDER) for m in (plus, minus)))
-    accuracies = _accuracy(xp, plus, spread), _accuracy(xp, minus, spread)
+    accuracies = positive_probability(plus, spread), positive_probability(minus, spread)
     return BiasedAsymptotics(
         signal_weight=first,
         noise_weight=noise / cells.orthogonal_noise,
@@ -294,14 +276,6 @@ def _trained(
     )
 
 
-def _accuracy(xp: Any, mean: Any, spread: Any) -> Any:
-    """Phi(mean/spread): 1/2 for logits that are all zero."""
-    infinite = xp.full_like(mean, math.inf)
-    certain = xp.where(mean > 0, infinite, xp.where(mean < 0, -infinite, mean))
-    ratio = mean / xp.where(spread > 0, spread, 1.0)
-    return normal_cdf(xp.where(spread > 0, ratio, certain))
-
-
 def _require_a_minimiser(cells: ImbalancedCells) -> None:
     free = on_host(cells.alpha == 0)
     if not free.any():
@@ -320,18 +294,3 @@ def _require_a_minimiser(cells: ImbalancedCells) -> None:
             f"finite minimiser; the first has lambda = {ratio[first]:g}, above the threshold "
             f"{thresholds[first]:g}; expected alpha > 0, or fewer features"
         )
-
-
-def _require_converged(model: _Model, cells: ImbalancedCells, residual: Any) -> None:
-    xp = model.xp
-    failed = xp.astype(~(residual < _GOAL), xp.int64)
-    count = int(xp.sum(failed))
-    if count == 0:
-        return
-    first = int(xp.argmax(failed))
-    where = ", ".join(f"{f.name} = {float(getattr(cells, f.name)[first]):g}" for f in fields(cells))
-    raise NotConvergedError(
-        f"{count} of {failed.shape[0]} cells under {model.penalty.name!r} have a residual above "
-        f"{_GOAL:g}; the first is {float(residual[first]):.1e} at {where}; stay farther from the "
-        "separability threshold and from lambda = 1, or from where a kink holds all logits"
-    )

@@ -23,6 +23,8 @@ __all__ = ["Pull", "Spectrum", "noise_pull", "noise_spectrum", "on_device", "rid
 
 _STEPS = 100
 _EXACT = 1e-15
+# Squares of what is between them, and their ratios, are no matter for float64.
+_SMALLEST, _LARGEST = 1e-75, 1e75
 
 
 class Spectrum(NamedTuple):
@@ -67,7 +69,9 @@ def noise_spectrum(given: Any) -> Spectrum:
     Raises
     ------
     ShapeError : another shape.
-    DataError : an eigenvalue is not positive, or a weight is negative or all are zero.
+    DataError : what is given holds no real numbers, an eigenvalue is not positive, or a weight is
+        negative or all are zero. Directions without noise belong to no spectrum: training leaves
+        them alone, so that they are dropped, and lambda counts the others.
 
     Examples
     --------
@@ -75,12 +79,15 @@ def noise_spectrum(given: Any) -> Spectrum:
     [0.75, 0.25]
     """
     try:
-        numbers = on_host(given).astype(np.float64)
+        numbers = on_host(given)
     except ValueError:
         raise ShapeError(
-            "noise_spectrum holds eigenvalues and weights of different lengths, or no numbers; "
-            "expected (n,) eigenvalues, or (2, n) eigenvalues and weights"
+            "noise_spectrum holds eigenvalues and weights of different lengths; expected (n,) "
+            "eigenvalues, or (2, n) eigenvalues and weights"
         ) from None
+    if numbers.dtype.kind not in "biuf":
+        raise DataError(f"noise_spectrum has dtype {numbers.dtype}; expected real numbers")
+    numbers = numbers.astype(np.float64)
     paired = numbers.ndim == 2 and numbers.shape[0] == 2
     if numbers.size == 0 or not (paired or numbers.ndim == 1):
         raise ShapeError(
@@ -88,10 +95,18 @@ def noise_spectrum(given: Any) -> Spectrum:
             "eigenvalues and weights"
         )
     values, weights = numbers if paired else (numbers, np.ones_like(numbers))
-    if not (np.all(np.isfinite(numbers)) and np.all(values > 0)):
-        raise DataError("an eigenvalue of noise_spectrum is not positive and finite")
-    if np.any(weights < 0) or not np.any(weights > 0):
-        raise DataError("the weights of noise_spectrum must be at least zero, and one positive")
+    if not np.all((values >= _SMALLEST) & (values <= _LARGEST)):
+        raise DataError(
+            f"an eigenvalue of noise_spectrum is not positive and finite; expected numbers from "
+            f"{_SMALLEST:g} to {_LARGEST:g}; drop directions without noise, and count lambda "
+            "without them"
+        )
+    if not (np.all((weights >= 0) & np.isfinite(weights)) and np.any(weights > 0)):
+        raise DataError(
+            "the weights of noise_spectrum are not finite, at least zero and one of them positive; "
+            "expected how often each eigenvalue occurs"
+        )
+    weights = weights / np.max(weights)
     present = weights > 0
     return Spectrum(values[present], weights[present] / np.sum(weights))
 

@@ -35,6 +35,13 @@ __all__ = ["DirectionCorrection", "direction_correction", "sample_direction_corr
 
 _ORDER = 512
 _DOUBLINGS = 60
+# Of cumulants whose entries come from sums in several orders.
+_ASYMMETRY = 1e-9
+_EPSILON = float(np.finfo(np.float64).eps)
+_OVERFLOW = (
+    "the cumulants overflow float64; expected features of moderate size; divide each feature by "
+    "its deviation"
+)
 # A start for logits whose target is far away, or infinite.
 _FAR = 3.0
 
@@ -69,25 +76,29 @@ def direction_correction(
 ) -> DirectionCorrection:
     """The direction that minimises E l(x^T S), l = (1 - alpha) CE + alpha f, from cumulants of x.
 
-    The error is of third order, where kappa_3 counts as one and kappa_4 as two, and zero for
-    Gaussian data, whatever l is, and for a quadratic l, whatever the data is.
+    The error is of third order, where kappa_n counts as n - 2, and zero for Gaussian data, whatever
+    l is, and for a quadratic l, whatever the data is.
 
     Parameters
     ----------
     mean, covariance : mu (d,), not zero, and Sigma (d, d) of the samples x, labels absorbed.
     third : kappa_3 (d, d, d), the mean of the products of three centred features.
     fourth : kappa_4 (d, d, d, d), the mean of the products of four less what a Gaussian has; None
-        for zero.
-    penalty : name, expression or Penalty.
+        for zero. Like Sigma and kappa_3, it is symmetric.
+    penalty : name, expression or Penalty. If it is not convex, the direction is that of a
+        stationary point of the loss.
     alpha : in [0, 1).
 
     Raises
     ------
-    ShapeError, NonFiniteError, DataError : the mean is zero.
+    ShapeError : other shapes.
+    DataError : a cumulant does not hold real numbers or is not symmetric, or the mean is zero.
+    NonFiniteError : a cumulant holds NaN or infinity, or the correction overflows.
     RankDeficientError : the covariance is not positive definite.
-    NoFiniteTargetError : the minimiser for Gaussian data is zero or infinite.
+    NoFiniteTargetError : the minimiser for Gaussian data is zero, infinite or against the mean.
+    NotConvexError : the penalty is not convex, and the target of the loss not known.
     UnsupportedPenaltyError : the penalty is infinite somewhere.
-    AlphaError
+    AlphaError : alpha is outside its interval.
 
     Examples
     --------
@@ -100,14 +111,19 @@ def direction_correction(
     >>> bool(abs(found.third @ found.fisher) < 1e-15)
     True
     """
-    mu, sigma, k3 = (_array(v) for v in (mean, covariance, third))
-    k4 = np.zeros((len(mu),) * 4) if fourth is None else _array(fourth)
-    shapes = [v.shape for v in (mu, sigma, k3, k4)]
-    if mu.ndim != 1 or shapes != [(len(mu),) * n for n in (1, 2, 3, 4)]:
+    given = {"mean": mean, "covariance": covariance, "third": third}
+    if fourth is not None:
+        given["fourth"] = fourth
+    arrays = {name: _array(name, v) for name, v in given.items()}
+    mu, sigma, k3 = (arrays[name] for name in ("mean", "covariance", "third"))
+    shapes = [v.shape for v in arrays.values()]
+    if mu.size == 0 or shapes != [mu.shape * n for n in range(1, len(shapes) + 1)] or mu.ndim != 1:
         raise ShapeError(
             f"mean, covariance, third and fourth have the shapes {shapes}; expected (d,), (d, d), "
-            "(d, d, d) and (d, d, d, d)"
+            "(d, d, d) and (d, d, d, d), d >= 1"
         )
+    _require_symmetry(arrays)
+    k4 = arrays.get("fourth", np.zeros(mu.shape * 4))
     return _corrected(
         mu,
         sigma,
@@ -147,9 +163,10 @@ def sample_direction_correction(
     data = design(on_host(X), None if y is None else on_host(y))
     if data.codes is not None:
         raise DataError("y holds more than two classes; expected two: the direction is one vector")
-    mean = np.mean(data.matrix, axis=0)
-    centred = data.matrix - mean
-    covariance = centred.T @ centred / len(centred)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.mean(data.matrix, axis=0)
+        centred = data.matrix - mean
+        covariance = centred.T @ centred / len(centred)
 
     def third(u: Matrix, v: Matrix) -> Matrix:
         return np.asarray(((centred @ u) * (centred @ v)) @ centred / len(centred))
@@ -162,11 +179,31 @@ def sample_direction_correction(
     return _corrected(mean, covariance, third, fourth, *_loss(penalty, alpha))
 
 
-def _array(values: ArrayLike) -> Matrix:
-    array = on_host(values).astype(np.float64)
+def _array(name: str, values: ArrayLike) -> Matrix:
+    try:
+        array = on_host(values)
+    except ValueError:
+        raise ShapeError(
+            f"{name} holds rows of different lengths; expected an array of numbers"
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name} has dtype {array.dtype}; expected real numbers")
     if not np.all(np.isfinite(array)):
-        raise NonFiniteError("a cumulant holds NaN or infinity; expected finite numbers")
-    return array
+        raise NonFiniteError(f"{name} holds NaN or infinity; expected finite numbers")
+    return array.astype(np.float64)
+
+
+def _require_symmetry(arrays: dict[str, Matrix]) -> None:
+    """Neighbouring indices may be exchanged, and so all."""
+    for name, array in arrays.items():
+        for axis in range(array.ndim - 1):
+            gap = np.max(np.abs(array / 2 - array.swapaxes(axis, axis + 1) / 2))
+            if gap > _ASYMMETRY * np.max(np.abs(array)):
+                raise DataError(
+                    f"{name} changes when its indices {axis} and {axis + 1} are exchanged; "
+                    "expected a symmetric array, as cumulants are; average it over the orders of "
+                    "its indices"
+                )
 
 
 def _loss(penalty: Any, alpha: float) -> tuple[CellLosses, str]:
@@ -175,6 +212,7 @@ def _loss(penalty: Any, alpha: float) -> tuple[CellLosses, str]:
     return cell_losses(np, f, break_points(f), np.array([[strength]])), f.name
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _corrected(
     mean: Matrix,
     covariance: Matrix,
@@ -184,6 +222,8 @@ def _corrected(
     name: str,
 ) -> DirectionCorrection:
     """From kappa_3(u, v, .) and kappa_4(u, u, u, .) as functions of directions."""
+    if not np.all(np.isfinite(covariance)):
+        raise NonFiniteError(_OVERFLOW)
     try:
         root = cho_factor(covariance, lower=True)
     except np.linalg.LinAlgError as error:
@@ -191,17 +231,25 @@ def _corrected(
             "the covariance is not positive definite; expected one that is: drop features that "
             "depend on others"
         ) from error
-    weights = cho_solve(root, mean)
+    weights = cho_solve(root, mean, check_finite=False)
     effect = float(np.sqrt(mean @ weights))
-    if effect == 0:
-        raise DataError("the mean is zero; expected a signal, without which there is no direction")
+    if effect < _EPSILON:
+        raise DataError(
+            "the mean is zero, as far as float64 can tell beside the noise; expected a signal, "
+            "without which there is no direction"
+        )
+    if not effect <= 1 / _EPSILON:
+        raise DataError(
+            f"the mean is {effect:.1e} deviations from zero, where float64 cannot tell the noise "
+            f"from none; expected at most {1 / _EPSILON:.0e}; check the units of the features"
+        )
     u = weights / effect
     a = _gaussian_scale(loss, effect, name)
     means = _derivative_means(loss, effect, a)
 
     def across(covector: Matrix) -> Matrix:
         """Sigma^-1 times it, less the part along u."""
-        return np.asarray(cho_solve(root, covector) - (covector @ u) * u)
+        return np.asarray(cho_solve(root, covector, check_finite=False) - (covector @ u) * u)
 
     bend = third(u, u)
     skewness, aside = float(bend @ u), across(bend)
@@ -223,6 +271,8 @@ def _corrected(
     )
     length = np.linalg.norm(u)
     total = u + first + second
+    if not np.all(np.isfinite(total)):
+        raise NonFiniteError(_OVERFLOW)
     return DirectionCorrection(
         u / length, first / length, second / length, total / np.linalg.norm(total)
     )
@@ -256,8 +306,9 @@ def _gaussian_scale(loss: CellLosses, effect: float, name: str) -> float:
         else:
             return float(brentq(slope, low, high, xtol=1e-300, rtol=1e-15))
     raise NoFiniteTargetError(
-        f"the minimiser for Gaussian data under {name!r} is zero or infinite, as far as float64 "
-        "can tell; expected a loss that falls at zero and rises far out; choose another alpha"
+        f"the minimiser for Gaussian data under {name!r} is zero, infinite or against the mean, as "
+        "far as float64 can tell; expected a loss that falls at zero and rises far out; choose "
+        "another alpha"
     )
 
 

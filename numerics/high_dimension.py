@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import fields
 from typing import Any
 
-from array_api_compat import is_array_api_obj
-
-from ..errors import AlphaError, NotConvexError, ShapeError
 from . import correlated_noise
-from .kernels import kernel
-from .parameter_grid import broadcast_parameters
+from .kernels import kernel, require_convex
+from .parameter_grid import broadcast_parameters, in_blocks, like_given, require_ranges
 from .proximal_moments import break_points
 from .saddle_problem import Cells
 from .training_regimes import Asymptotics, Training, in_regimes
@@ -85,11 +80,7 @@ def asymptotics(
     True
     """
     f = kernel(penalty)
-    if not f.convex:
-        raise NotConvexError(
-            f"the penalty {f.name!r} is not convex: at z = {f.concave_at!r} its second derivative "
-            "is negative; expected a convex f(z), since the limit theory rests on convexity"
-        )
+    require_convex(f)
     given = {
         "aspect_ratio": aspect_ratio,
         "signal": signal,
@@ -99,30 +90,9 @@ def asymptotics(
         "weight_decay": weight_decay,
     }
     xp, arrays, shape = broadcast_parameters(given)
-    _check(xp, arrays)
+    positive = ("aspect_ratio", "signal", "orthogonal_noise")
+    require_ranges(xp, arrays, positive, ("signal_noise", "weight_decay"))
     spectrum = None if noise_spectrum is None else correlated_noise.noise_spectrum(noise_spectrum)
     model = Training(xp, f, break_points(f), spectrum)
-    cells = {name: xp.reshape(array, (-1,)) for name, array in arrays.items()}
-    count = math.prod(shape)
-    blocks = [
-        in_regimes(model, Cells(**{name: c[first:last] for name, c in cells.items()}))
-        for first, last in ((i, min(i + _BLOCK, count)) for i in range(0, count, _BLOCK))
-    ]
-    names = [field.name for field in fields(Asymptotics)]
-    joined = (
-        xp.reshape(xp.concat([getattr(block, name) for block in blocks]), shape) for name in names
-    )
-    if any(is_array_api_obj(v) for v in given.values()):
-        return Asymptotics(*joined)
-    return Asymptotics(*(float(v) for v in joined))
-
-
-def _check(xp: Any, arrays: dict[str, Any]) -> None:
-    if not bool(xp.all((arrays["alpha"] >= 0) & (arrays["alpha"] < 1))):
-        raise AlphaError("alpha leaves [0, 1); expected strengths in [0, 1)")
-    for name, low in (("aspect_ratio", 0), ("signal", 0), ("orthogonal_noise", 0)):
-        if not bool(xp.all((arrays[name] > low) & xp.isfinite(arrays[name]))):
-            raise ShapeError(f"{name} must be positive and finite in every cell")
-    for name in ("signal_noise", "weight_decay"):
-        if not bool(xp.all((arrays[name] >= 0) & xp.isfinite(arrays[name]))):
-            raise ShapeError(f"{name} must be at least zero and finite in every cell")
+    limit = in_blocks(xp, lambda part: in_regimes(model, Cells(**part)), arrays, shape, _BLOCK)
+    return like_given(limit, given.values())

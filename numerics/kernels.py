@@ -19,7 +19,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 from flint import arb
 
-from ..errors import UnknownNameError
+from ..errors import NotConvexError, UnknownNameError
 from .balls import ball_function, precision
 from .catalogue import CATALOGUE
 from .convexity import Side, concave_point
@@ -28,7 +28,7 @@ from .tracing import is_torch, is_traced
 if TYPE_CHECKING:
     from ..theory.penalties import Penalty
 
-__all__ = ["Balls", "Kernel", "kernel", "penalties"]
+__all__ = ["Balls", "Kernel", "kernel", "penalties", "require_convex"]
 
 ArrayFunction = Callable[[Any], Any]
 
@@ -143,6 +143,20 @@ def kernel(penalty: Any, **parameters: float) -> Kernel:
     from ..theory.penalties import penalty as in_theory
 
     return _from_theory(in_theory(penalty, **parameters))
+
+
+def require_convex(f: Kernel) -> None:
+    """Refuse a penalty that is known not to be convex, which limits of high dimension assume.
+
+    Raises
+    ------
+    NotConvexError : it is not; the words hold a witness.
+    """
+    if not f.convex:
+        raise NotConvexError(
+            f"the penalty {f.name!r} is not convex: at z = {f.concave_at!r} its second derivative "
+            "is negative; expected a convex f(z), since the limit theory rests on convexity"
+        )
 
 
 @lru_cache(maxsize=256)

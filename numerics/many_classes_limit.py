@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import log_ndtr
 
-from ..errors import (
-    NotConvergedError,
-    NotConvexError,
-    SeparableError,
-    ShapeError,
-    UnsupportedPenaltyError,
-)
-from .kernels import Kernel, kernel
+from ..errors import DataError, NotConvergedError, SeparableError, UnsupportedPenaltyError
+from .kernels import Kernel, kernel, require_convex
 from .loss_terms import COUPLED, LOGISTIC, Logits, penalised
 from .losses import check_alpha, target_levels
 from .many_classes_problem import Point, Problem, class_loss
@@ -30,6 +24,8 @@ __all__ = ["ClassAsymptotics", "asymptotics_many_classes"]
 Array = NDArray[np.float64]
 
 _ACCEPTED = 1e-3
+# Squares of what is between them, and their ratios, are no matter for float64.
+_SMALLEST, _LARGEST = 1e-75, 1e75
 # A start for logits without a finite target.
 _FAR = 3.0
 
@@ -117,7 +113,8 @@ def asymptotics_many_classes(
 
     Raises
     ------
-    AlphaError, ShapeError : a parameter outside its domain.
+    AlphaError, DataError : a parameter outside its domain, above 1e75, or positive below 1e-75.
+    NoFiniteTargetError : the target logits of the classes cannot be told apart.
     NotConvexError, UnsupportedPenaltyError : the penalty is not convex, or has kinks; or K = 2 and
         the penalty is neither label smoothing nor quadratic.
     SeparableError : alpha = kappa = 0, and the classes are separable or nearly so (within some
@@ -134,6 +131,7 @@ def asymptotics_many_classes(
     """
     f, strength = kernel(penalty), check_alpha(alpha, zero=True)
     _check_numbers(aspect_ratio, classes, signal, signal_noise, orthogonal_noise, weight_decay)
+    classes = int(classes)
     blocks = 1 if strength == 0 or _keeps_the_level(f) else 2
     _check_penalty(f, strength, blocks, classes)
     problem = Problem(
@@ -156,24 +154,25 @@ def _check_numbers(
     aspect_ratio: Any, classes: Any, signal: Any, along: Any, across: Any, decay: Any
 ) -> None:
     if not isinstance(classes, int | np.integer) or classes < 2:
-        raise ShapeError(f"classes is {classes!r}; expected an integer, at least 2")
+        raise DataError(f"classes is {classes!r}; expected an integer, at least 2")
     positive = {"aspect_ratio": aspect_ratio, "signal": signal, "orthogonal_noise": across}
-    for name, value in positive.items():
-        if not 0 < value < math.inf:
-            raise ShapeError(f"{name} is {value}; expected a positive finite number")
-    for name, value in {"signal_noise": along, "weight_decay": decay}.items():
-        if not 0 <= value < math.inf:
-            raise ShapeError(f"{name} is {value}; expected a finite number, at least zero")
+    for name, value in (positive | {"signal_noise": along, "weight_decay": decay}).items():
+        least = _SMALLEST if name in positive else 0.0
+        try:
+            inside = least <= float(value) <= _LARGEST
+        except (TypeError, ValueError, OverflowError):
+            inside = False
+        if not inside:
+            raise DataError(
+                f"{name} is {value!r}; expected one number from {least:g} to {_LARGEST:g}; for "
+                "several settings call the function for each"
+            )
 
 
 def _check_penalty(f: Kernel, alpha: float, blocks: int, classes: int) -> None:
     if alpha == 0:
         return
-    if not f.convex:
-        raise NotConvexError(
-            f"the penalty {f.name!r} is not convex: at z = {f.concave_at!r} its second derivative "
-            "is negative; expected a convex f(z), since the limit theory rests on convexity"
-        )
+    require_convex(f)
     if f.kinks or not math.isfinite(f.curvature(0.0)):
         raise UnsupportedPenaltyError(
             f"the penalty {f.name!r} has a kink or infinite curvature; for K classes expected one "

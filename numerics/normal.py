@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_jax_namespace, is_torch_namespace
 from scipy.special import ndtr
 
-__all__ = ["normal_cdf"]
+__all__ = ["normal_cdf", "positive_probability"]
 
 
 def normal_cdf(x: Any) -> Any:
@@ -27,3 +28,18 @@ def normal_cdf(x: Any) -> Any:
 
         return on_jax(x)
     return xp.asarray(ndtr(np.asarray(x)), dtype=x.dtype, device=device(x))
+
+
+def positive_probability(mean: Any, deviation: Any) -> Any:
+    """P(mean + deviation G > 0), the accuracy of Gaussian signed logits; 1/2 if all are zero.
+
+    Examples
+    --------
+    >>> positive_probability(np.array([0.0, -1.0, 2.0]), np.zeros(3)).tolist()
+    [0.5, 0.0, 1.0]
+    """
+    xp = array_namespace(mean)
+    infinite = xp.full_like(mean, math.inf)
+    certain = xp.where(mean > 0, infinite, xp.where(mean < 0, -infinite, mean))
+    ratio = mean / xp.where(deviation > 0, deviation, 1.0)
+    return normal_cdf(xp.where(deviation > 0, ratio, certain))

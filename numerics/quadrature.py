@@ -1,9 +1,11 @@
-"""Quadrature rules between two ends, which differ from cell to cell."""
+"""Quadrature rules between two ends, which differ from cell to cell.
+
+A rule is, for an even number of nodes in [0, 1], their distances from the nearer end and weights.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -11,11 +13,9 @@ import numpy as np
 from array_api_compat import device
 from numpy.typing import NDArray
 
-__all__ = ["Rule", "between", "double_exponential", "legendre", "trapezoidal"]
+__all__ = ["between", "double_exponential", "legendre", "trapezoidal"]
 
 Array = NDArray[np.float64]
-Rule = Callable[[int], tuple[Array, Array]]
-"""For an even number of nodes in [0, 1]: distances from the nearer end, and weights."""
 
 # Distances from an end down to 1e-33: enough for an inverse square root there.
 _DOUBLE_EXPONENTIAL_END = 3.9

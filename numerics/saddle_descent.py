@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from .saddle_problem import Problem, State, defect, slopes, steepness
 
-__all__ = ["VANISHED", "descend"]
+__all__ = ["VANISHED", "descend", "with_envelope"]
+
+
+class _HasEnvelope(Protocol):
+    @property
+    def envelope(self) -> Any: ...
+
+
+_AnyState = TypeVar("_AnyState", bound=_HasEnvelope)
 
 _INNER = 40
 _HALVINGS = 12
@@ -41,20 +50,42 @@ def descend(problem: Problem, state: State, steps: int) -> State:
 def _maximised(problem: Problem, state: State) -> State:
     """The envelope at which E (p - Z)^2 = -gamma^2 tau' q^2: the quotient increases with it."""
     xp = problem.xp
+
+    def lack(state: State) -> tuple[Any, Any]:
+        square = state.moments.square
+        rate = steepness(xp, state.moments) / square + state.pull.bend
+        return xp.log(state.pull.level * state.noise**2) - xp.log(square), 2 * rate
+
+    def at(state: State, envelope: Any) -> State:
+        return problem.state(state.signal_weight, state.noise, envelope, state.moments.proximal)
+
+    return with_envelope(xp, state, lack, at)
+
+
+def with_envelope(
+    xp: Any,
+    state: _AnyState,
+    lack: Callable[[_AnyState], tuple[Any, Any]],
+    at: Callable[[_AnyState, Any], _AnyState],
+) -> _AnyState:
+    """The state at the gamma where nothing lacks, to a part in 10^5: Newton's method in log gamma.
+
+    Parameters
+    ----------
+    lack : state -> what is lacking, and how fast that falls in log gamma.
+    at : state, gamma -> the state there.
+    """
     logarithm = xp.log(state.envelope)
     low, high = xp.full_like(logarithm, _LOWEST), xp.full_like(logarithm, _HIGHEST)
     for _ in range(_INNER):
-        lack = xp.log(state.pull.level * state.noise**2) - xp.log(state.moments.square)
-        low, high = xp.where(lack > 0, logarithm, low), xp.where(lack < 0, logarithm, high)
-        rate = steepness(xp, state.moments) / state.moments.square + state.pull.bend
-        change = xp.clip(lack / (2 * rate), -3.0, 3.0)
+        lacking, rate = lack(state)
+        low, high = xp.where(lacking > 0, logarithm, low), xp.where(lacking < 0, logarithm, high)
+        change = xp.clip(lacking / rate, -3.0, 3.0)
         # A step of more than half the bracket may end in a cycle of two.
-        within = (2 * xp.abs(change) <= high - low) | (lack == 0)
+        within = (2 * xp.abs(change) <= high - low) | (lacking == 0)
         moved = xp.where(within, logarithm + change, (low + high) / 2)
         size, logarithm = xp.abs(moved - logarithm), moved
-        state = problem.state(
-            state.signal_weight, state.noise, xp.exp(logarithm), state.moments.proximal
-        )
+        state = at(state, xp.exp(logarithm))
         # Where weight decay alone bounds the weights there is no root, and gamma has to stop.
         if bool(xp.all((size < 1e-5) | (logarithm > _HIGHEST - 0.1))):
             break

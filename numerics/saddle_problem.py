@@ -11,17 +11,18 @@ is concave in 1/gamma and, that maximised, convex in (S_1, q).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .correlated_noise import Pull, Spectrum, noise_pull
+from .parameter_grid import CellParameters
 from .proximal_moments import CellLosses, Moments, moments
 
 __all__ = ["Cells", "Problem", "Slopes", "State", "defect", "slopes", "steepness"]
 
 
 @dataclass(frozen=True)
-class Cells:
+class Cells(CellParameters):
     """The parameters of each cell, arrays of shape (cells,)."""
 
     aspect_ratio: Any
@@ -30,10 +31,6 @@ class Cells:
     orthogonal_noise: Any
     weight_decay: Any
     alpha: Any
-
-    def at(self, index: Any) -> Cells:
-        """The cells that a mask or an array of positions selects."""
-        return Cells(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 class State(NamedTuple):

@@ -9,7 +9,10 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from array_api_compat import device
+
 from .correlated_noise import Spectrum
+from .parameter_grid import in_order
 from .proximal_moments import CellLosses
 from .saddle_descent import VANISHED, descend
 from .saddle_problem import Cells, Problem, State, defect, slopes, steepness
@@ -92,8 +95,8 @@ def solve(
     spectrum : of the noise across the signal; None if it is white.
     descent : the steps of a slow descent to go first, where Newton's method alone was lost.
     """
-    places, pieces, failures = [], [], []
-    index = xp.arange(start[0].shape[0])
+    places, pieces = [], []
+    index = xp.arange(start[0].shape[0], device=device(start[0]))
     for order in _ORDERS:
         problem = Problem(xp, losses(cells.alpha[:, None]), cells, order, spectrum)
         state = problem.state(*start)
@@ -104,16 +107,14 @@ def solve(
         lost = lost | ~(saddle.noise > VANISHED * start[1])
         done = (saddle.residual < _EXACT) | lost | (order == _ORDERS[-1])
         places.append(index[done])
-        failures.append(lost[done])
-        pieces.append(saddle.at(done))
+        pieces.append((*saddle.at(done), lost[done]))
         rest = ~done
         if not bool(xp.any(rest)):
             break
         index, cells = index[rest], cells.at(rest)
         start = tuple(value[rest] for value in state[:3])
-    order_of = xp.argsort(xp.concat(places))
-    joined = (xp.take(xp.concat(part), order_of) for part in zip(*pieces, strict=True))
-    return Saddle(*joined), xp.take(xp.concat(failures), order_of)
+    *found, failed = in_order(xp, places, pieces)
+    return Saddle(*found), failed
 
 
 def _newton(problem: Problem, state: State, steps: int, halvings: int) -> tuple[State, Any]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from array_api_compat import device
 
-from ..errors import NotConvergedError
 from . import correlated_noise
 from .correlated_noise import Spectrum
 from .gaussian_calibration import calibration_error_of_gaussian_logits
 from .held_by_a_kink import held_by_a_kink
 from .host import on_host
 from .kernels import Kernel
-from .normal import normal_cdf
+from .normal import positive_probability
+from .parameter_grid import in_order, require_converged, values
 from .proximal_moments import JUMP, Break, CellLosses, cell_losses, mean_loss
 from .saddle_problem import Cells
 from .scalar_saddle import Saddle, solve, start_at_parabola, start_below
@@ -30,11 +30,14 @@ from .separable_limit import (
 __all__ = ["Asymptotics", "Training", "in_regimes"]
 
 _FRESH_ORDER = 256
-_GOAL = 1e-12
 # A start for logits without a finite target.
 _FAR = 6.0
 # Steps of ever longer descents.
 _DESCENTS = (0, 4, 25)
+_ADVICE = (
+    "stay farther from the separability threshold, from lambda = 1, or from the collapse of all "
+    "logits to one"
+)
 
 
 @dataclass(frozen=True)
@@ -114,13 +117,8 @@ def in_regimes(model: Training, cells: Cells) -> Asymptotics:
 
 def _joined(xp: Any, pieces: list[tuple[Any, Asymptotics]]) -> Asymptotics:
     """The limits of all cells, from pieces with their places."""
-    order = xp.argsort(xp.concat([places for places, _ in pieces]))
-    return Asymptotics(
-        *(
-            xp.take(xp.concat([getattr(piece, field.name) for _, piece in pieces]), order)
-            for field in fields(Asymptotics)
-        )
-    )
+    places, limits = zip(*pieces, strict=True)
+    return Asymptotics(*in_order(xp, places, map(values, limits)))
 
 
 def _by_numpy(xp: Any, function: Any, *arrays: Any) -> tuple[Any, ...]:
@@ -145,7 +143,7 @@ def _separable(model: Training, cells: Cells) -> Asymptotics:
         cosine, margin, noise = _by_numpy(xp, correlated, *given)
     mean, spread = _fresh_logit(xp, cells, cosine, noise)
     infinite, zero = xp.full_like(cosine, math.inf), xp.zeros_like(cosine)
-    accuracy = _accuracy(xp, mean, spread)
+    accuracy = positive_probability(mean, spread)
     return Asymptotics(
         signal_weight=infinite,
         noise_weight=infinite,
@@ -249,13 +247,13 @@ def _held(model: Training, cells: Cells, kink: Break, among: Any) -> Any:
     some = cells.at(where)
     given = (some.aspect_ratio, some.signal, some.signal_noise, some.weight_decay * weight[where])
     (held,) = _by_numpy(xp, held_by_a_kink, *given, left[where, 0], right[where, 0])
-    order = xp.argsort(xp.concat([where, xp.nonzero(~mask)[0]]))
     free = xp.zeros_like(weight[~mask])
-    return xp.take(xp.concat([held, free]), order) > 0
+    (found,) = in_order(xp, [where, xp.nonzero(~mask)[0]], [(held,), (free,)])
+    return found > 0
 
 
 def _at_saddle(model: Training, cells: Cells, found: Saddle) -> Asymptotics:
-    _require_converged(model, cells, found.residual)
+    require_converged(model.xp, model.penalty.name, cells, found.residual, _ADVICE)
     train = (found.train_mean, found.train_deviation, found.train_loss)
     weights = (found.signal_weight, found.noise, found.noise_weight)
     return _trained(model, cells, *weights, train=train, residual=found.residual)
@@ -278,7 +276,7 @@ def _trained(
     bounded = xp.isfinite(spread)
     finite = xp.where(bounded, spread, 0.0)
     loss = mean_loss(xp, losses, mean, finite, _FRESH_ORDER)
-    accuracy = _accuracy(xp, mean, spread)
+    accuracy = positive_probability(mean, spread)
     gap = calibration_error_of_gaussian_logits(xp, mean, finite)
     return Asymptotics(
         signal_weight=first,
@@ -307,25 +305,3 @@ def _cosine(xp: Any, first: Any, across: Any) -> Any:
     length = xp.hypot(first, xp.where(finite, across, 0.0))
     cosine = xp.where(finite, first / xp.where(length > 0, length, 1.0), 0.0)
     return xp.where(length > 0, cosine, math.nan)
-
-
-def _accuracy(xp: Any, mean: Any, spread: Any) -> Any:
-    """Phi(mean/spread): 1/2 for logits that are all zero."""
-    certain = (spread == 0) & (mean > 0)
-    ratio = mean / xp.where(spread > 0, spread, 1.0)
-    return normal_cdf(xp.where(certain, math.inf, ratio))
-
-
-def _require_converged(model: Training, cells: Cells, residual: Any) -> None:
-    xp = model.xp
-    failed = xp.astype(~(residual < _GOAL), xp.int64)
-    count = int(xp.sum(failed))
-    if count == 0:
-        return
-    first = int(xp.argmax(failed))
-    where = ", ".join(f"{f.name} = {float(getattr(cells, f.name)[first]):g}" for f in fields(cells))
-    raise NotConvergedError(
-        f"{count} of {failed.shape[0]} cells under {model.penalty.name!r} have a residual above "
-        f"{_GOAL:g}; the first is {float(residual[first]):.1e} at {where}; stay farther from the "
-        "separability threshold, from lambda = 1, or from the collapse of all logits to one"
-    )

@@ -24,6 +24,7 @@ __all__ = [
     "all_of",
     "convex_in_the_logits",
     "holds_on_its_domain",
+    "identical",
     "same_function_of_logits",
     "symmetric_in_the_logits",
 ]
@@ -40,6 +41,11 @@ class Proposition:
 def holds_on_its_domain(propositions: Sequence[Proposition]) -> Outcome:
     """Every proposition holds on its domain."""
     return all_of(prove(p.relation, p.domain) for p in propositions)
+
+
+def identical(left: Expr, right: Expr) -> Outcome:
+    """Both sides are equal for all values of their symbols."""
+    return prove(Eq(left, right, evaluate=False), {})
 
 
 def all_of(outcomes: Iterable[Outcome]) -> Outcome:

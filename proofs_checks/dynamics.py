@@ -118,7 +118,7 @@ def _metrics(w: Array, h: Array, classes: int) -> tuple[Array, Array, Array, Arr
 
 
 def _norm(matrices: Array) -> Array:
-    return np.asarray(np.sqrt((matrices**2).sum(axis=(1, 2))))
+    return np.asarray(np.linalg.norm(matrices, axis=(1, 2)))
 
 
 def _unit(matrices: Array) -> Array:

@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import NamedTuple
 
-__all__ = ["GrokkingTime", "Measured", "Setting", "grokking_time"]
+from .agreement import Mean
 
-
-class Measured(NamedTuple):
-    """A mean over data sets, and its standard error."""
-
-    mean: float
-    error: float
+__all__ = ["GrokkingTime", "Setting", "grokking_time"]
 
 
 class Setting(NamedTuple):
@@ -23,8 +18,8 @@ class Setting(NamedTuple):
     aspect_ratio: float
     signal: float
     tau: float
-    exponent: Measured
-    constants: tuple[Measured, ...]
+    exponent: Mean
+    constants: tuple[Mean, ...]
 
 
 @dataclass(frozen=True)
@@ -36,8 +31,8 @@ class GrokkingTime:
     seeds: int
     accuracy: float
     alphas: tuple[float, ...]
-    exponent_in_rate: Measured
-    exponent_in_tau: Measured
+    exponent_in_rate: Mean
+    exponent_in_tau: Mean
     settings: tuple[Setting, ...]
 
 
@@ -48,15 +43,15 @@ def grokking_time() -> GrokkingTime:
     return GrokkingTime(
         **{name: record[name] for name in ("date", "samples", "seeds", "accuracy")},
         alphas=tuple(record["alphas"]),
-        exponent_in_rate=Measured(*record["exponent_in_rate"]),
-        exponent_in_tau=Measured(*record["exponent_in_tau"]),
+        exponent_in_rate=Mean(*record["exponent_in_rate"]),
+        exponent_in_tau=Mean(*record["exponent_in_tau"]),
         settings=tuple(
             Setting(
                 row["aspect_ratio"],
                 row["signal"],
                 row["tau"],
-                Measured(*row["exponent"]),
-                tuple(Measured(*pair) for pair in row["constants"]),
+                Mean(*row["exponent"]),
+                tuple(Mean(*pair) for pair in row["constants"]),
             )
             for row in record["settings"]
         ),

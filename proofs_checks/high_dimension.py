@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.linalg import eigvalsh_tridiagonal
 from scipy.optimize import brentq, minimize_scalar, nnls, root, root_scalar
+from scipy.special import expit
 from sympy import Eq, Expr, lambdify
 
 from ..numerics import loss_terms
@@ -230,20 +231,23 @@ class Moments(NamedTuple):
     square: float
 
 
-def moments_at(
-    loss: Callable[[float], float], mean: float, spread: float, train_mean: float
-) -> Moments:
+def moments_at(loss: tuple[str, float], mean: float, spread: float, train_mean: float) -> Moments:
     """Of the proximal step under Z = mean + spread G, gamma such that E p is ``train_mean``.
 
-    By adaptive quadrature and bisection; ``loss`` is the slope of the per-sample loss, increasing.
+    By adaptive quadrature and bisection, for a penalty of the catalogue and alpha.
     """
+    penalty, alpha = loss
+    f = kernel(penalty)
+
+    def slope(z: float) -> float:
+        return float(alpha * f.slope(z) - (1 - alpha) * expit(-z))
 
     def step(g: float, gamma: float) -> float:
         z = mean + spread * g
-        ends = sorted((z, z - gamma * loss(z)))
+        ends = sorted((z, z - gamma * slope(z)))
         if ends[0] == ends[1]:
             return 0.0
-        return float(brentq(lambda p: p - z + gamma * loss(p), *ends, xtol=1e-15) - z)
+        return float(brentq(lambda p: p - z + gamma * slope(p), *ends, xtol=1e-15) - z)
 
     def moment(power: int, times: int, gamma: float) -> float:
         def integrand(g: float) -> float:

@@ -44,13 +44,13 @@ def descend(
     step = 2 / (positive[0] + positive[-1])
     noise = np.random.default_rng(2402).standard_normal((seeds, classes, classes))
     noise = frame @ noise @ frame
-    w = best + start * noise / _norm(noise)[:, None, None]
-    errors = [_norm(w - best)]
+    w = best + start * noise / np.linalg.norm(noise, axis=(1, 2))[:, None, None]
+    errors = [np.linalg.norm(w - best, axis=(1, 2))]
     while len(errors) <= most and (errors[-1] > 1e-6 * errors[0]).any():
         logits = w @ frame
         e = np.exp(logits - logits.max(axis=1, keepdims=True))
         w = w - step * (e / e.sum(axis=1, keepdims=True) - targets) @ frame / classes
-        errors.append(_norm(w - best))
+        errors.append(np.linalg.norm(w - best, axis=(1, 2)))
     path = np.array(errors)
     steps = np.where(path <= 1e-6 * path[0], np.arange(len(path))[:, None], most).min(axis=0)
     late = np.maximum(steps // 2, 1)
@@ -67,7 +67,3 @@ def _hessian(probabilities: Array, frame: Array) -> Array:
         )
         / len(frame)
     )
-
-
-def _norm(matrices: Array) -> Array:
-    return np.asarray(np.sqrt((matrices**2).sum(axis=(1, 2))))

@@ -114,15 +114,6 @@ class Fit:
         ratio = (self.weights * total)[0] / (total.T * total)[0]
         return bool(sum(signs) == 0 and ratio > 0 and ratio * total == self.weights.T)
 
-    def is_unique(self) -> bool:
-        """The features, with a column of ones, have full column rank."""
-        design = Matrix.vstack(self.samples, Matrix([[1] * self.size]))
-        return bool(design.rank() == self.features + 1)
-
-    def has_least_norm(self) -> bool:
-        """The weights lie in the span of the samples."""
-        return bool(self.samples.row_join(self.weights.T).rank() == self.samples.rank())
-
     def signal(self) -> Matrix:
         """The projector on the span of the difference of the means."""
         return signal_projector(signal_differences(self.means))

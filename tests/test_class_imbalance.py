@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from logitreg.errors import (
     AlphaError,
+    DataError,
     NotConvergedError,
     NotConvexError,
     SeparableError,
@@ -195,6 +196,17 @@ def test_limits_meet_at_their_borders() -> None:
     assert (resting.signal_weight, resting.bias, resting.accuracy) == (0, 0, 0.5)
 
 
+def test_a_target_on_the_wrong_side_is_reached_by_weights_of_positive_norm() -> None:
+    """(z + 3)^2 has its minimum where every sample is misclassified."""
+    ratios = np.array([0.5, 0.9999, 1.0, 1.0001, 2.0])
+    beside = asymptotics_with_bias(ratios, penalty="(z+3)^2", positive_fraction=0.8, alpha=0.2)
+    assert np.all(beside.signal_weight < 0)
+    assert np.all(beside.noise_weight > 0)
+    assert beside.noise_weight[2] == np.inf
+    assert beside.accuracy[2] == 0.5
+    np.testing.assert_allclose(beside.bias[1:4], beside.bias[2], rtol=1e-3)
+
+
 def test_orthogonal_noise_changes_the_noise_weight_alone() -> None:
     given = {"positive_fraction": 0.7, "alpha": 0.2}
     found = asymptotics_with_bias(0.7, orthogonal_noise=np.array([0.1, 1.0, 6.0]), **given)
@@ -210,12 +222,14 @@ def test_what_cannot_be_solved_is_said() -> None:
         asymptotics_with_bias(np.array([0.01, 0.3, 1.5]), signal_noise=1.0, alpha=0.0)
     with pytest.raises(SeparableError, match="threshold 0"):
         asymptotics_with_bias(0.01, signal_noise=0.0, alpha=np.array([0.1, 0.0]))
-    with pytest.raises(ShapeError, match="positive_fraction"):
+    with pytest.raises(DataError, match="positive_fraction"):
         asymptotics_with_bias(0.5, positive_fraction=1.0)
-    with pytest.raises(ShapeError, match="signal_noise"):
+    with pytest.raises(DataError, match="signal_noise"):
         asymptotics_with_bias(0.5, signal_noise=-1.0)
-    with pytest.raises(ShapeError, match="orthogonal_noise"):
+    with pytest.raises(DataError, match="orthogonal_noise"):
         asymptotics_with_bias(0.5, orthogonal_noise=0.0)
+    with pytest.raises(ShapeError, match="at least one cell"):
+        asymptotics_with_bias(np.empty(0))
     with pytest.raises(ShapeError, match="do not broadcast"):
         asymptotics_with_bias(np.ones(2) / 2, alpha=np.ones(3) / 2)
     with pytest.raises(NotConvexError, match="entropy"):

@@ -186,13 +186,22 @@ def test_cells_of_another_library_take_a_spectrum() -> None:
             assert_allclose(np.asarray(value), getattr(expected, name), rtol=1e-9, atol=1e-12)
 
 
+def test_large_weights_are_shares() -> None:
+    spectrum = noise_spectrum(([1.0, 2.0], [1e308, 1.5e308]))
+    assert_allclose(spectrum.weights, [0.4, 0.6], rtol=1e-15)
+
+
 @pytest.mark.parametrize(
     ("spectrum", "error", "words"),
     [
         ([], ShapeError, "eigenvalues"),
         (np.ones((3, 2)), ShapeError, r"\(3, 2\)"),
         (([1.0, 2.0], [1.0]), ShapeError, "different lengths"),
-        ([1.0, 0.0], DataError, "not positive"),
+        ([1.0, 0.0], DataError, "not positive.*drop directions without noise"),
+        (["one", "two"], DataError, "real numbers"),
+        ([1.0, 2.0j], DataError, "real numbers"),
+        ([1.0, 1e-200], DataError, "from 1e-75"),
+        (([1.0, 2.0], [np.nan, 1.0]), DataError, "weights"),
         ([1.0, np.inf], DataError, "not positive"),
         (([1.0, 2.0], [1.0, -1.0]), DataError, "weights"),
         (([1.0, 2.0], [0.0, 0.0]), DataError, "weights"),

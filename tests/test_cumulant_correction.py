@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import logitreg as lr
 import mpmath
 import numpy as np
@@ -11,6 +13,7 @@ from logitreg.errors import (
     DataError,
     NoFiniteTargetError,
     NonFiniteError,
+    NotConvexError,
     RankDeficientError,
     ShapeError,
     UnsupportedPenaltyError,
@@ -262,5 +265,39 @@ def test_what_cannot_be_predicted_is_said() -> None:
         direction_correction([1, 0], np.eye(2), zero, penalty="absolute", alpha=0.9)
     with pytest.raises(UnsupportedPenaltyError, match="'box' is infinite"):
         direction_correction([1, 0], np.eye(2), zero, penalty="box", alpha=0.3)
+    with pytest.raises(NotConvexError, match="not convex"):
+        direction_correction([1, 0], np.eye(2), zero, penalty="z^3", alpha=0.3)
     with pytest.raises(DataError, match="two"):
         sample_direction_correction(np.eye(3), [0, 1, 2])
+    noise = np.random.default_rng(5).standard_normal((50, 2))
+    with pytest.raises(DataError, match="mean is zero"):
+        sample_direction_correction(noise - noise.mean(axis=0))
+    with pytest.raises(NonFiniteError, match="overflow"):
+        sample_direction_correction(noise * 1e200)
+
+
+_ZERO = np.zeros((2, 2, 2))
+_SKEW = np.array([[0.0, 1.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("mean", "covariance", "third", "error", "words"),
+    [
+        (["a", "b"], np.eye(2), _ZERO, DataError, "mean has dtype"),
+        ([1.0, 1j], np.eye(2), _ZERO, DataError, "mean has dtype complex"),
+        ([1, 1], None, _ZERO, DataError, "covariance has dtype object"),
+        ([1, 1], [[1, 0], [0]], _ZERO, ShapeError, "covariance holds rows of different lengths"),
+        (1.0, np.eye(2), _ZERO, ShapeError, "shapes"),
+        ([], np.zeros((0, 0)), np.zeros((0, 0, 0)), ShapeError, "d >= 1"),
+        ([1, 1], np.eye(2) + _SKEW, _ZERO, DataError, "covariance changes when its indices 0"),
+        ([1, 1], np.eye(2), np.arange(8.0).reshape(2, 2, 2), DataError, "third changes"),
+        ([1e200, 0], np.eye(2), _ZERO, DataError, "deviations from zero"),
+        ([1, 1], 1e-200 * np.eye(2), _ZERO, DataError, "deviations from zero"),
+        ([1, 0.5], np.eye(2), np.full((2, 2, 2), 1e200), NonFiniteError, "overflow"),
+    ],
+)
+def test_cumulants_that_are_none_are_named(
+    mean: Any, covariance: Any, third: Any, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        direction_correction(mean, covariance, third)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import logitreg as lr
 import numpy as np
 import pytest
-from logitreg.errors import ShapeError
+from logitreg.errors import DataError
 from logitreg.numerics.delayed_generalisation import generalisation_time, signal_spectrum
 from logitreg.numerics.training import train
 from logitreg.proofs_checks.grokking_time import grokking_time
@@ -115,15 +117,34 @@ def test_scale_of_the_data_scales_the_time() -> None:
     assert twice == pytest.approx(once / 4, rel=1e-9)
 
 
+@pytest.mark.parametrize("ratio", [1e-12, 0.3, 0.7, 0.9999, 1 - 1e-10])
+@pytest.mark.parametrize("offset", [-0.9, -1e-3, -1e-9, 0.0, 1e-6, 1e-2, 5.0])
+def test_spectrum_is_resolved_where_an_eigenvalue_leaves_the_bulk_and_for_long_tails(
+    ratio: float, offset: float
+) -> None:
+    """mu_f^2 close to sigma_n^2 (1 - sqrt(lambda)), and edges that are close to zero."""
+    signal = ((1 - ratio**0.5) * (1 + offset)) ** 0.5
+    points, weights = signal_spectrum(ratio, signal=signal)
+    assert float(weights.sum()) == pytest.approx(1, abs=1e-10)
+    assert float(weights @ points) == pytest.approx(signal**2, rel=1e-12)
+    assert 0 <= generalisation_time(ratio, signal=signal) < np.inf
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"aspect_ratio": "half"},
+        {"aspect_ratio": None},
+        {"aspect_ratio": np.array([0.5, 0.6])},
+        {"aspect_ratio": 0.5, "signal": 1e160},
+        {"aspect_ratio": 0.5, "signal": 1e-160},
+        {"aspect_ratio": 0.5, "accuracy": "high"},
         {"aspect_ratio": 1.0},
         {"aspect_ratio": 0.5, "signal": 0.0},
         {"aspect_ratio": 0.5, "orthogonal_noise": np.inf},
         {"aspect_ratio": 0.5, "accuracy": 0.5},
     ],
 )
-def test_parameters_outside_their_domain_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ShapeError, match="expected"):
+def test_parameters_outside_their_domain_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="expected"):
         generalisation_time(**wrong)

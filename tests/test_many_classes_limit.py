@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from logitreg.errors import (
     AlphaError,
+    DataError,
     NotConvexError,
     SeparableError,
-    ShapeError,
     UnsupportedPenaltyError,
 )
 from logitreg.numerics import many_classes_saddle
@@ -343,11 +343,16 @@ def test_the_hessian_is_the_derivative_of_the_gradient_and_the_gradient_of_the_p
     ("arguments", "error", "words"),
     [
         ({"alpha": 1.0}, AlphaError, r"\[0, 1\)"),
-        ({"classes": 1}, ShapeError, "at least 2"),
-        ({"classes": 2.5}, ShapeError, "integer"),
-        ({"aspect_ratio": 0.0}, ShapeError, "aspect_ratio"),
-        ({"weight_decay": -1.0}, ShapeError, "weight_decay"),
-        ({"signal": np.nan}, ShapeError, "signal"),
+        ({"classes": 1}, DataError, "at least 2"),
+        ({"classes": 2.5}, DataError, "integer"),
+        ({"aspect_ratio": 0.0}, DataError, "aspect_ratio"),
+        ({"weight_decay": -1.0}, DataError, "weight_decay"),
+        ({"signal": np.nan}, DataError, "signal"),
+        ({"signal": 1e200}, DataError, "signal is 1e"),
+        ({"orthogonal_noise": 1e-200}, DataError, "orthogonal_noise is 1e-200"),
+        ({"signal_noise": "half"}, DataError, "signal_noise is 'half'"),
+        ({"weight_decay": None}, DataError, "weight_decay is None"),
+        ({"aspect_ratio": np.array([0.5, 0.6])}, DataError, "expected one number"),
         ({"penalty": "entropy"}, NotConvexError, "convex"),
         ({"penalty": "absolute"}, UnsupportedPenaltyError, "pseudo-huber"),
         ({"penalty": "cosh", "classes": 2}, UnsupportedPenaltyError, "two classes"),
@@ -362,6 +367,11 @@ def test_bad_parameters_are_named(
     given = {"aspect_ratio": 0.5, "classes": 3, **arguments}
     with pytest.raises(error, match=words):
         asymptotics_many_classes(**given)
+
+
+def test_integers_of_other_libraries_count_classes() -> None:
+    found = asymptotics_many_classes(0.5, np.int64(3))  # type: ignore[arg-type]
+    assert found == asymptotics_many_classes(0.5, 3)
 
 
 # The claims.

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from logitreg.errors import NotConvergedError, UnknownNameError
 from logitreg.numerics import (
+    biased_saddle,
     calibration,
     descent,
     euclidean,
@@ -24,7 +25,7 @@ from logitreg.numerics.array_source import printed
 from logitreg.numerics.euclidean import euclidean_angle
 from logitreg.numerics.evaluation import evaluate
 from logitreg.numerics.kernels import kernel
-from logitreg.numerics.proximal_moments import break_points, cell_losses
+from logitreg.numerics.proximal_moments import CellLosses, break_points, cell_losses
 from logitreg.numerics.separable_limit import separability_threshold
 from logitreg.numerics.training import recorded_epochs
 from logitreg.theory import alignment, final_approach, gap_reduction, targets
@@ -135,6 +136,27 @@ def test_the_scalar_saddle_does_not_depend_on_where_the_descent_starts(noise: fl
     found, expected = from_there(noise, 25), from_there(1.0, None)
     assert found.residual < 1e-12
     assert_allclose(found[:6], expected[:6], rtol=1e-10)
+
+
+def test_the_descent_finds_the_saddle_that_newton_loses_and_the_one_that_it_finds() -> None:
+    f = kernel("label-smoothing")
+    # lambda, pi, mu_f, sigma_f, sigma_n, alpha.
+    rows = ((0.7, 0.3, 1.0, 0.2, 1.0, 0.012), (0.5, 0.6, 1.0, 0.5, 1.0, 0.2))
+    cells = biased_saddle.ImbalancedCells(*np.array(rows).T)
+
+    def losses(strengths: np.ndarray) -> CellLosses:
+        return cell_losses(np, f, break_points(f), strengths)
+
+    unknowns = np.array([[1.0, 0.1, 1.0], [1.0, 0.1, 1.0]])
+    _, lost = biased_saddle._solve(
+        np, losses, cells, (unknowns, np.array([1e-3, 1.0])), descent=False
+    )
+    assert lost.tolist() == [True, False]
+    found = biased_saddle.solve_with_bias(np, losses, cells, *unknowns.T, np.array([1e-3, 1.0]))
+    assert found.residual.max() < 1e-12
+    everywhere, _ = biased_saddle._solve(np, losses, cells, (unknowns, np.ones(2)), descent=True)
+    for one, other in zip(found[:-1], everywhere[:-1], strict=True):
+        assert_allclose(one, other, rtol=1e-10)
 
 
 def test_the_excess_of_the_comparator_is_its_loss_and_its_weight_decay() -> None:

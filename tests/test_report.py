@@ -15,7 +15,7 @@ import pytest
 import sympy as sp
 from logitreg.errors import NoFiniteTargetError
 from logitreg.proofs_checks.agreement import Agreement, Cell, Comparison, Mean
-from logitreg.proofs_checks.grokking_time import GrokkingTime, Measured, Setting
+from logitreg.proofs_checks.grokking_time import GrokkingTime, Setting
 from logitreg.proofs_checks.ledger import verify
 from logitreg.proofs_checks.mathml import expression_to_mathml, latex_to_mathml, text_to_html
 from logitreg.proofs_checks.plots import penalty_figure
@@ -496,8 +496,8 @@ def test_agreement_shows_every_cell_its_groups_and_what_was_beyond() -> None:
 
 def test_times_and_properties_are_shown_with_their_dates() -> None:
     times = GrokkingTime(
-        "2026-11-20", 500, 16, 0.99, (0.01, 0.3), Measured(-0.9973, 0.0031), Measured(1.02, 0.13),
-        (Setting(0.7, 0.5, 22.995, Measured(-0.94, 0.02), (Measured(0.8, 0.03), Measured(1.0, 0.03))),),
+        "2026-11-20", 500, 16, 0.99, (0.01, 0.3), Mean(-0.9973, 0.0031), Mean(1.02, 0.13),
+        (Setting(0.7, 0.5, 22.995, Mean(-0.94, 0.02), (Mean(0.8, 0.03), Mean(1.0, 0.03))),),
     )  # fmt: skip
     run = PropertyRun("2026-11-19", True, {"test_a.py::test_b": 2700, "test_a.py::test_c": 900})
     page = Page(render_page("x", [grokking_section(times), properties_section(run)]))

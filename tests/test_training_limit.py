@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
-from logitreg.errors import AlphaError, NotConvergedError, NotConvexError, ShapeError
+from logitreg.errors import AlphaError, DataError, NotConvergedError, NotConvexError, ShapeError
 from logitreg.numerics.high_dimension import Asymptotics, asymptotics
 from logitreg.numerics.separable_limit import largest_margin, separability_threshold
 from logitreg.proofs_checks.claim import Verdict, judge
@@ -197,8 +197,10 @@ def test_numbers_give_floats_and_arrays_broadcast() -> None:
     ("arguments", "error", "words"),
     [
         ({"alpha": 1.0}, AlphaError, r"\[0, 1\)"),
-        ({"signal": -1.0}, ShapeError, "signal must be positive"),
-        ({"weight_decay": np.nan}, ShapeError, "weight_decay"),
+        ({"signal": -1.0}, DataError, r"signal leaves \[1e-75"),
+        ({"weight_decay": np.nan}, DataError, "weight_decay"),
+        ({"signal": "strong"}, DataError, "signal is 'strong'"),
+        ({"signal": np.array([1j])}, DataError, "complex"),
         ({"alpha": np.zeros(2), "signal": np.ones(3)}, ShapeError, "broadcast"),
         ({"penalty": "entropy"}, NotConvexError, "convex"),
         ({"weight_decay": 1e-7, "signal_noise": 0.0}, NotConvergedError, "collapse"),

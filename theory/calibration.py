@@ -9,6 +9,7 @@ from __future__ import annotations
 from sympy import Eq, Expr, Rational, Symbol, cosh, exp, pi, sinh, sqrt
 
 from .derivations import Derivation, Step
+from .losses import sigmoid
 from .symbols import z
 
 __all__ = [
@@ -32,10 +33,6 @@ sharpness = Symbol("k", real=True)
 """k = 2 m/s^2, the factor by which the logits are too small."""
 
 
-def _logistic(x: Expr) -> Expr:
-    return 1 / (1 + exp(-x))
-
-
 def _density(center: Expr) -> Expr:
     return exp(-((z - center) ** 2) / (2 * deviation**2)) / (deviation * sqrt(2 * pi))
 
@@ -46,7 +43,7 @@ def posterior() -> Expr:
     >>> posterior()
     1/(1 + exp(-2*m*z/s**2))
     """
-    return _logistic(2 * mean * z / deviation**2)
+    return sigmoid(2 * mean * z / deviation**2)
 
 
 def posterior_derivation() -> Derivation:
@@ -79,7 +76,7 @@ def gap_derivation() -> Derivation:
     return Derivation(
         "predicted probability less posterior",
         (
-            Step("definition", _logistic(z) - _logistic(sharpness * z), "start"),
+            Step("definition", sigmoid(z) - sigmoid(sharpness * z), "start"),
             Step(
                 "2 sigma(x) - 1 = sinh(x/2)/cosh(x/2)",
                 (sinh(a) / cosh(a) - sinh(b) / cosh(b)) / 2,

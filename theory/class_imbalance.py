@@ -33,7 +33,6 @@ from .separability import separability_function
 from .signal_noise import mu_f, sigma_f, sigma_n, signal_weight
 
 __all__ = [
-    "accuracy_arguments",
     "balance",
     "bias",
     "bias_cost",
@@ -144,19 +143,6 @@ def quadratic_solution() -> Mapping[Expr, Expr]:
         noise**2: q2.factor(),
         bias: b.subs(signal, a).factor(),
     }
-
-
-def accuracy_arguments() -> tuple[Expr, Expr]:
-    """(a Delta + y b)/sqrt(a^2 + q^2) of the classes y = 1 and y = -1 for quadratic l.
-
-    The accuracy of a class is Phi of its argument.
-    """
-    found = quadratic_solution()
-    spread = sqrt(found[signal] ** 2 + found[noise**2])
-    return (
-        (found[signal] * effect + found[bias]) / spread,
-        (found[signal] * effect - found[bias]) / spread,
-    )
 
 
 def exact_direction_argument() -> Expr:

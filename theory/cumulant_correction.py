@@ -9,10 +9,10 @@ which is Stein's lemma where the law is Gaussian: only Sigma S E g' is left. And
 Gaussian mean of exp(kappa_3(S, S, S) D^3/6 + kappa_4(S, S, S, S) D^4/24 + ...) g (Gram, Charlier).
 
 In whitened coordinates mu = Delta u, |u| = 1, and the Gaussian minimiser is a u (Fisher). Let
-kappa_3 be of order e and kappa_4 of order e^2, as for a standardised sum of 1/e^2 independent
-vectors. Then S = (a + e a_1) u + e w_1 + e^2 (w_2 + a_2 u) + ... with w_1, w_2 orthogonal to u. The
-coefficients are Gaussian means L_n of l^(n) at a Delta + a G, not derivatives at the target. They
-are scalars, so that the plane of u and one more direction is all that is needed to find them.
+kappa_n be of order e^(n - 2), as for a standardised sum of 1/e^2 independent vectors. Then S = (a +
+e a_1) u + e w_1 + e^2 (w_2 + a_2 u) + ... with w_1, w_2 orthogonal to u. The coefficients are
+Gaussian means L_n of l^(n) at a Delta + a G, not derivatives at the target. They are scalars, so
+that the plane of u and one more direction is all that is needed to find them.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 At sigma_f = 0 a sample of class c is x_i = (mu_f e_c, sigma_n xi_i), and the minimiser gives all
 samples of a class its target. Close to it descent maps V = W - W* to V - eta Q V, where
 Q V = N^-1 sum H_c(i) V x_i x_i^T and H_c is the Hessian of the per-sample loss at the target of
-class c. Logits that sum to zero stay so; among them H_c has the curvature H along e_c - 1/K and h
-across it, K - 2 times.
+class c. Under label smoothing and under f = |z|^2 logits that sum to zero stay so; among them H_c
+has the curvature H along e_c - 1/K and h <= H across it, K - 2 times.
 
 The classes are balanced and equal in law, so that the resolvent (x - Q)^-1 of the noise weights
 tends to g times the identity where logits sum to zero. With -g = m > 0 below the bulk and
@@ -13,9 +13,10 @@ a sample removed at a time,
     x = -1/m + sigma_n^2 E[w/(1 + lambda sigma_n^2 m w)],
 
 w = h with probability (K - 2)/(K - 1), else H: the law of Marchenko and Pastur for samples with
-random weights. It holds where x'(m) > 0; the lower edge is the maximum of x. By Schur's complement
-of the noise, the column c of the signal weights has an eigenvalue x outside the bulk where
-x = (mu_f^2/K) w/(1 + lambda sigma_n^2 m w), w an eigenvalue of H_c.
+random weights. It holds where x'(m) > 0; since m^2 x'(m) falls in m > 0, from 1 to 1 - 1/lambda,
+the lower edge is the maximum of x. By Schur's complement of the noise, the column c of the signal
+weights has an eigenvalue x outside the bulk where x = (mu_f^2/K) w/(1 + lambda sigma_n^2 m w), w an
+eigenvalue of H_c. The right side grows with w, so that the smallest such x is that of w = h.
 """
 
 from __future__ import annotations

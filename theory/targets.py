@@ -69,7 +69,6 @@ __all__ = [
 ]
 
 _u = Symbol("u", positive=True)
-_classes = Symbol("K", integer=True, positive=True)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from ..alignment_on_data import (
     Weighted,
     bound_with_matrices,
 )
-from ..checks import Proposition, all_of, holds_on_its_domain
+from ..checks import Proposition, all_of, holds_on_its_domain, identical
 from ..claim import Claim, Variant
 from ..evidence import Outcome
 from ..lemmas import lemma_is_valid
@@ -46,10 +46,6 @@ __all__ = ["CLAIMS"]
 
 _SOURCE = "lead: clustered logits align with Fisher's direction"
 _SINE = bound_theory.bound_on_sine()
-
-
-def _same(left: Expr, right: Expr) -> Outcome:
-    return holds_on_its_domain([Proposition(Eq(left, right, evaluate=False), {})])
 
 
 def _polynomials_agree(left: Expr, right: Expr) -> Outcome:
@@ -69,7 +65,7 @@ def _column_gives_the_logits(column: Expr) -> Outcome:
     """y (x . S + b) = (y x) . S + c(y) b for both labels, c the last column of the design."""
     logit, bias = Symbol("t", real=True), Symbol("beta", real=True)
     return all_of(
-        _same(y * (logit + bias), y * logit + S(column).subs(label, y) * bias) for y in (1, -1)
+        identical(y * (logit + bias), y * logit + S(column).subs(label, y) * bias) for y in (1, -1)
     )
 
 
@@ -92,7 +88,7 @@ def _column_gives_fisher(column: Expr) -> Outcome:
     return all_of(
         (
             *(vanishes(name, rest) for name, rest in theory.absorbed_bias_identities()),
-            *(_same(coefficient, S.Zero) for coefficient in theory.eliminated_bias()),
+            *(identical(coefficient, S.Zero) for coefficient in theory.eliminated_bias()),
         )
     )
 
@@ -228,7 +224,7 @@ def _euclidean_factor_holds(factor: Expr) -> Outcome:
             return Outcome.refuted("exact rationals", f"above {allowed}", where)
     b, s = largest_singular, smallest_singular
     reached = limit(ratio.subs({u1: 1, u2: 0, v1: 1}), v2, 0)
-    least = holds_on_its_domain([Proposition(Eq(factor**2, reached, evaluate=False), {})])
+    least = identical(factor**2, reached)
     if not least.supported:
         return least
     ordered = [s <= b]

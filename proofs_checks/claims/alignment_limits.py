@@ -52,10 +52,6 @@ _SOURCE = "lead: clustered logits align with Fisher's direction"
 _SINE = bound_theory.bound_on_sine()
 
 
-def _same(left: Expr, right: Expr) -> Outcome:
-    return holds_on_its_domain([Proposition(Eq(left, right, evaluate=False), {})])
-
-
 # Clustering.
 
 _h = Symbol("h", positive=True)

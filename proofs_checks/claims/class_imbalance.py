@@ -96,6 +96,7 @@ _SYSTEM = Claim(
         "0 < pi < 1",
         "l smooth and strictly convex with a minimiser",
         "Gaussian signal plus noise",
+        "not by machine: training concentrates on the scalar problem (Gordon)",
     ),
     checks=(_is_gordons_stationarity, _is_met_by_equal_classes, _predicts_the_minimisers),
     controls=(
@@ -313,7 +314,12 @@ _THRESHOLD = Claim(
         _Conic(_DRIFT, _b, _SCALE),
     ),
     source=_SOURCE,
-    hypotheses=("0 < pi < 1", "Gaussian signal plus noise", "sigma_n > 0"),
+    hypotheses=(
+        "0 < pi < 1",
+        "Gaussian signal plus noise, sigma_f > 0, sigma_n > 0",
+        "lambda is not the minimum itself",
+        "not by machine: the largest margin concentrates on the scalar problem (Gordon)",
+    ),
     checks=(_expectation_has_its_closed_form, _turns_separable_there),
     controls=(
         Variant("without a bias", _Conic(_DRIFT, S.Zero, _SCALE)),

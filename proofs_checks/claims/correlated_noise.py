@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq, root
-from scipy.special import expit
 from sympy import Eq, Expr, S, Symbol, erf, lambdify, solve, sqrt
 
 from ...numerics.high_dimension import asymptotics
-from ...numerics.kernels import kernel
 from ...theory import correlated_noise as spectral
 from ...theory import high_dimension as theory
 from ...theory.correlated_noise import SpectralSystem
@@ -203,13 +201,8 @@ def _trained(training: _Training) -> dict[Symbol, float]:
         weight_decay=decay,
         noise_spectrum=spectrum,
     )
-    f = kernel(penalty)
-
-    def slope(z: float) -> float:
-        return float(alpha * f.slope(z) - (1 - alpha) * expit(-z))
-
     law = found.logit_mean, found.logit_deviation
-    gamma, mean_slope, step, square = moments_at(slope, *law, found.train_logit_mean)
+    gamma, mean_slope, step, square = moments_at((penalty, alpha), *law, found.train_logit_mean)
     return {
         _lambda: ratio,
         mu_f: mu,

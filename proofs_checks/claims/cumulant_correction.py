@@ -148,7 +148,8 @@ _BOTH = Claim(
     ),
     source=_SOURCE,
     hypotheses=(
-        "l convex and six times differentiable",
+        "l convex and six times differentiable, its minimiser for Gaussian data finite, a > 0",
+        "kappa_n of order e^(n - 2) for n > 4 too",
         "the deflection lies in the plane of u and v",
         "not by machine: the remainder of the expansions, for l that is no polynomial",
     ),
@@ -210,8 +211,8 @@ _STUDENT = Claim(
     ),
     source=_SOURCE,
     hypotheses=(
-        "l convex and smooth",
-        "nu > 4",
+        "l convex and smooth, its minimiser for Gaussian data finite, a > 0",
+        "nu > 4; higher cumulants are of higher order in kappa_4, as Student's are for large nu",
         "not by machine: the remainder of the expansions, for l that is no polynomial",
     ),
     checks=(

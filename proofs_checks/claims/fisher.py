@@ -29,11 +29,10 @@ from sympy.logic.boolalg import Boolean
 from ...theory import fisher as theory
 from ...theory.fisher import noise_level, scale, signal_noise
 from ...theory.symbols import K
-from ..checks import all_of
+from ..checks import all_of, identical
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Outcome
 from ..matrix_identities import vanishes
-from ..prover import prove
 from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
@@ -220,7 +219,7 @@ def _two_classes_give_r(criterion: _Criterion) -> Outcome:
     between = theory.between_scatter(Matrix([[mean, -mean]]), Matrix([1, 1]) / 2)
     value = criterion.objective(Matrix([[deviation**2]]), between).doit()
     stated = criterion.at_two_classes.subs(Symbol("r", positive=True), deviation / mean)
-    return prove(Eq(value, stated, evaluate=False), {})
+    return identical(value, stated)
 
 
 class _Estimate(NamedTuple):
@@ -243,8 +242,8 @@ def _recovers_the_model(estimate: _Estimate) -> Outcome:
     given = {_t1: first, _t2: second, _d: _m + excess}
     return all_of(
         (
-            prove(Eq(estimate.signal.subs(given), signal_noise, evaluate=False), {}),
-            prove(Eq(estimate.noise.subs(given), noise_level, evaluate=False), {}),
+            identical(estimate.signal.subs(given), signal_noise),
+            identical(estimate.noise.subs(given), noise_level),
         )
     )
 
@@ -279,7 +278,7 @@ def _does_not_depend_on_units(estimate: _Estimate) -> Outcome:
         effective = sigma / distance**estimate.per_distance
         moved = effective.subs({_t1: t**2 * _t1, _t2: t**2 * _t2, distance: t * distance})
         at = {_d: _m + 1}
-        checks.append(prove(Eq(moved.subs(at), effective.subs(at), evaluate=False), {}))
+        checks.append(identical(moved.subs(at), effective.subs(at)))
     return all_of(checks)
 
 

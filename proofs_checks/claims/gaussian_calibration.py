@@ -92,7 +92,7 @@ CLAIMS = (
             _PRINTED,
         ),
         source="lead: calibration in the high-dimensional limit",
-        hypotheses=("two equally likely classes", "the predicted probability is sigma(z)"),
+        hypotheses=("two equally likely classes, s > 0", "the predicted probability is sigma(z)"),
         checks=(
             _is_the_posterior,
             _vanishes_at_that_variance_alone,

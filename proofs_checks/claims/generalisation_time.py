@@ -204,7 +204,8 @@ CLAIMS = (
             "$1 - e_1 = s\\, (\\sigma_n/\\mu_f) \\sqrt{e_2 - e_1^2}$ and $e_k$ is the mean of "
             "$\\exp(-k \\tau x)$ over the eigenvalues of $X^T X/N$ as the signal sees them: "
             "those with the resolvent $1/(x - \\mu_f^2 u)$, $x = \\sigma_n^2 u (1 + "
-            "\\lambda/(u - 1))$. Any loss comes to that as $\\alpha \\to 1$.",
+            "\\lambda/(u - 1))$. A loss whose penalty has $f'(0) = 0 < f''(0)$ comes to "
+            "that as $\\alpha \\to 1$.",
             _PRINTED,
         ),
         source="lead: found with the rate of the final approach",

@@ -155,6 +155,7 @@ CLAIMS = (
         hypotheses=(
             "K > 2 balanced classes with the templates mu_f e_c, Gaussian noise, 0 < lambda < 1, "
             "N -> infinity, gradient descent from zero with small steps",
+            "l keeps logits of zero sum, as label smoothing and f = ||z||^2 do, and h <= H",
             "not by machine: that the resolvent concentrates on the solution of the equation",
         ),
         checks=(

@@ -116,7 +116,8 @@ _SYSTEM = Claim(
         "$E\\,\\mathrm{tr}\\,P\\,Dp(Z) = m (1 - \\lambda + \\kappa\\gamma/\\sigma_n^2)$, "
         "$E |p(Z) - Z|^2 = m \\lambda q^2$, $\\mu_f E\\,e_c^T P (p(Z) - Z) = "
         "m a (\\sigma_f^2 (\\lambda - \\kappa\\gamma/\\sigma_n^2) + \\kappa\\gamma)$. "
-        "Along the level the same holds with $m = 1$ and unknowns of its own.",
+        "Along the level, unless the loss leaves it free, the same holds with $m = 1$ and unknowns "
+        "of its own.",
         theory.system(),
     ),
     source="lead: high-dimensional limit",
@@ -202,6 +203,7 @@ _QUADRATIC = Claim(
     hypotheses=(
         "0 < lambda < 1, sigma_f > 0",
         "l_c(z) = |z - t_c|^2 up to factors on plane and level, t_c symmetric in the other classes",
+        "t_c is largest for the true class, no weight decay",
         "Gaussian signal plus noise, balanced classes",
         "not by machine: what is left of the label vector is of unit length in the limit",
     ),

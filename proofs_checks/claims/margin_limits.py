@@ -11,7 +11,7 @@ from sympy import Eq, Expr, Ge, Gt, Interval, Lt, S, Symbol, lambdify, oo, sqrt
 
 from ...theory import high_dimension as theory
 from ...theory.signal_noise import mu_f, rho, sigma_f, sigma_n
-from ..checks import all_of
+from ..checks import all_of, identical
 from ..claim import Claim, Variant
 from ..evidence import Outcome
 from ..high_dimension import (
@@ -80,7 +80,7 @@ def _is_one_half_without_signal(claim: _Margin) -> Outcome:
     return all_of(
         (
             prove(Ge(none, S.Half), {_path: Interval(0, oo)}),
-            prove(Eq(threshold.subs(_path, 0).simplify(), S.Half, evaluate=False), {}),
+            identical(threshold.subs(_path, 0).simplify(), S.Half),
             prove(Lt(slope, 0), {_Delta: _positive}),
         )
     )

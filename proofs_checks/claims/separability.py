@@ -33,7 +33,7 @@ from ...theory import separability as theory
 from ...theory.losses import cross_entropy
 from ...theory.signal_noise import least_norm_weights
 from ...theory.symbols import z
-from ..checks import all_of
+from ..checks import all_of, identical
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Grade, Outcome, Status
 from ..matrix_identities import vanishes
@@ -172,7 +172,7 @@ def _groks(hypotheses: frozenset[str]) -> Outcome:
         (
             prove(Gt(1 / (1 + exp(z)), 0, evaluate=False), line),
             prove(Eq(loss.diff(z), -1 / (1 + exp(z)), evaluate=False), line),
-            prove(Eq(loss.subs(z, 0), log(2), evaluate=False), {}),
+            identical(loss.subs(z, 0), log(2)),
             lemmas_hold((*grokking.fitting_lemmas(), *grokking.descent_lemmas())),
         )
     )

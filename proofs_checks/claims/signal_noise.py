@@ -37,7 +37,7 @@ from ...theory.signal_noise import (
     sigma_n,
     signal_weight,
 )
-from ..checks import all_of
+from ..checks import all_of, identical
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Outcome
 from ..prover import prove
@@ -81,7 +81,7 @@ def _is_the_cosine(claim: _Cosine) -> Outcome:
             )
     # A = diag(1, sigma_n, ..., sigma_n) makes (S_1, w/sigma_n) of the weights at sigma_n = 1.
     moved = diag(1, sigma_n).inv() * Matrix([first, w])
-    weights = prove(Eq(theory.cosine(first, w), moved[0] / moved.norm(), evaluate=False), {})
+    weights = identical(theory.cosine(first, w), moved[0] / moved.norm())
     relation = Eq(moved[0] / moved.norm(), claim.formula.subs(ratio, w / first), evaluate=False)
     domain = {first: _POSITIVE, w: _POSITIVE, sigma_n: _POSITIVE}
     return all_of((logits_are_equivariant(), weights, prove(relation, domain)))

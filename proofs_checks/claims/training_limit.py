@@ -6,11 +6,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
 from sympy import Eq, Expr, Symbol, lambdify
 
 from ...numerics.high_dimension import asymptotics
-from ...numerics.kernels import kernel
 from ...theory import high_dimension as theory
 from ...theory.signal_noise import mu_f, sigma_f, sigma_n, signal_weight
 from ...theory.training_limit import scalar_stationarity, training_system, weight_decay
@@ -30,7 +28,6 @@ from ..smt import prove_implication
 __all__ = ["CLAIMS"]
 
 _lambda, _gamma, _q = theory.aspect_ratio, theory.envelope, theory.noise
-_FIRST, _SECOND, _THIRD = training_system()
 _Equations = tuple[Eq, Eq, Eq]
 
 
@@ -77,13 +74,8 @@ def _solved(setting: _Setting) -> dict[Symbol, float]:
         weight_decay=decay,
     )
     first, q = found.signal_weight, across * found.noise_weight
-    f = kernel(penalty)
-
-    def slope(z: float) -> float:
-        return float(alpha * f.slope(z) - (1 - alpha) * expit(-z))
-
     law = first * mu, float(np.hypot(first * deviation, q))
-    gamma, mean_slope, step, square = moments_at(slope, *law, found.train_logit_mean)
+    gamma, mean_slope, step, square = moments_at((penalty, alpha), *law, found.train_logit_mean)
     return {
         theory.aspect_ratio: ratio,
         mu_f: mu,
