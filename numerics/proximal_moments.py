@@ -319,7 +319,7 @@ def mean_loss(xp: Any, loss: CellLosses, mean: Any, spread: Any, order: int) -> 
     >>> from .kernels import kernel
     >>> f = kernel("absolute")
     >>> loss = cell_losses(np, f, break_points(f), np.array([[1 - 2.0**-53]]))
-    >>> value = mean_loss(np, loss, np.array([0.0]), np.array([2.0]), 64)
+    >>> value = mean_loss(np, loss, np.array([0.0]), np.array([2.0]), 256)
     >>> abs(float(value[0]) - 2 * math.sqrt(2 / math.pi)) < 1e-14
     True
     """

@@ -8,6 +8,7 @@ import pytest
 from logitreg.proofs_checks.claim import Claim, Correction, Repair, Variant, Verdict, judge
 from logitreg.proofs_checks.claims import all_claims, find_claim
 from logitreg.proofs_checks.evidence import Grade, Outcome
+from logitreg.proofs_checks.ledger import expected_verdicts
 from logitreg.theory.derivations import Derivation, Step
 from sympy import Eq, Symbol
 
@@ -113,7 +114,12 @@ def test_a_gap_in_the_derivation_leaves_the_claim_open():
 # The claims of the ledger. A derivation proves the true statement alone, so it is left out here.
 
 FIXED = [c.id for c in all_claims() if c.correction is not None]
-SOUND = [c.id for c in all_claims() if c.correction is None]
+# A simulation refutes a control like any other check, only more slowly.
+SOUND = [
+    c.id
+    for c in all_claims()
+    if c.correction is None and expected_verdicts()[c.id][1] != "OBSERVED"
+]
 
 
 def _without_derivation(id: str) -> Claim:

@@ -19,7 +19,6 @@ from logitreg.errors import (
 from logitreg.numerics.biased_separability import biased_separability_threshold
 from logitreg.numerics.class_imbalance import BiasedAsymptotics, asymptotics_with_bias
 from logitreg.numerics.separable_limit import separability_threshold
-from logitreg.proofs_checks.claim import Claim, Verdict, judge
 from logitreg.proofs_checks.claims import class_imbalance as claims
 from logitreg.proofs_checks.class_imbalance import Training, separable_draws, solve_biased_system
 from logitreg.theory import class_imbalance as theory
@@ -29,21 +28,8 @@ from scipy.special import expit, log_expit, ndtr
 from scipy.stats import norm
 from sympy import Eq, lambdify, sqrt
 
-_EXPECTED = {
-    "lead.class-imbalance": (Verdict.HOLDS, "OBSERVED"),
-    "lead.class-imbalance-quadratic": (Verdict.HOLDS, "PROVED"),
-    "lead.class-imbalance-least-norm": (Verdict.HOLDS, "PROVED"),
-    "lead.class-imbalance-threshold": (Verdict.HOLDS, "OBSERVED"),
-}
 _EXACTLY_QUADRATIC = "z^2/4 - log(2*cosh(z/2))"
 """At alpha = 1/2 the per-sample loss is (z - 1)^2/8 up to a constant."""
-
-
-@pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.id)
-def test_claims_are_judged_and_their_controls_rejected(claim: Claim) -> None:
-    entry = judge(claim)
-    assert (entry.verdict, entry.grade) == _EXPECTED[claim.id]
-    assert entry.controls.rejected == entry.controls.total >= 3, entry.controls.details
 
 
 def test_simulation_alone_refutes_other_equations() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import mpmath
@@ -15,7 +15,6 @@ from logitreg.numerics.separable_limit import (
     largest_margin,
     largest_margin_in_correlated_noise,
 )
-from logitreg.proofs_checks.claim import Verdict, judge
 from logitreg.proofs_checks.claims import correlated_noise as claims
 from logitreg.theory import correlated_noise as theory
 from numpy.testing import assert_allclose
@@ -44,14 +43,6 @@ def same(found: Asymptotics, expected: Asymptotics, *, but: tuple[str, ...] = ()
         for name, value in values(found).items()
         if name not in but
     )
-
-
-def test_the_claim_is_judged_and_its_controls_are_rejected() -> None:
-    entry = judge(CLAIM)
-    assert (entry.verdict, entry.grade) == (Verdict.HOLDS, "OBSERVED")
-    assert entry.controls.rejected == entry.controls.total == 5
-    broken = replace(CLAIM, printed=CLAIM.controls[1], controls=())
-    assert judge(broken).verdict is Verdict.REFUTED
 
 
 def test_simulations_refute_equations_of_white_noise() -> None:

@@ -19,27 +19,16 @@ from logitreg.errors import (
     UnsupportedPenaltyError,
 )
 from logitreg.numerics.cumulant_correction import direction_correction, sample_direction_correction
-from logitreg.proofs_checks.claim import Claim, Verdict, judge
+from logitreg.proofs_checks.claim import Claim
 from logitreg.proofs_checks.claims import cumulant_correction as claims
 from logitreg.proofs_checks.cumulant_correction import deflection, gamma_noise, student_noise
 from logitreg.proofs_checks.high_dimension import penalised
 from logitreg.theory import cumulant_correction as theory
 from mpmath import mp, mpf
 
-_EXPECTED = {
-    "lead.cumulant-correction": (Verdict.HOLDS, "TESTED"),
-    "lead.cumulant-correction-student": (Verdict.HOLDS, "OBSERVED"),
-}
 _EXACTLY_QUADRATIC = "z^2/4 - log(2*cosh(z/2))"
 """At alpha = 1/2 the per-sample loss is (z - 1)^2/8 up to a constant."""
 _MEAN = np.array([0.5, 1.2])
-
-
-@pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.id)
-def test_claims_are_judged_and_their_controls_rejected(claim: Claim) -> None:
-    entry = judge(claim)
-    assert (entry.verdict, entry.grade) == _EXPECTED[claim.id]
-    assert entry.controls.rejected == entry.controls.total >= 3, entry.controls.details
 
 
 @pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.id)

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import mpmath
 import numpy as np
 import pytest
 from logitreg.numerics.calibration import gaussian_calibration_error
 from logitreg.numerics.gaussian_calibration import calibration_error_of_gaussian_logits
 from logitreg.numerics.high_dimension import asymptotics
-from logitreg.proofs_checks.claim import Verdict, judge
-from logitreg.proofs_checks.claims import gaussian_calibration
 from mpmath import mp
 from numpy.testing import assert_allclose
 from scipy.special import expit
-
-(CLAIM,) = gaussian_calibration.CLAIMS
-
-
-def test_the_claim_is_judged_and_its_controls_are_rejected() -> None:
-    entry = judge(CLAIM)
-    assert (entry.verdict, entry.grade) == (Verdict.HOLDS, "TESTED")
-    assert entry.controls.rejected == entry.controls.total == 4
-    for control in CLAIM.controls:
-        assert judge(replace(CLAIM, printed=control, controls=())).verdict is Verdict.REFUTED
 
 
 def exact_error(mean: float, deviation: float) -> mpmath.mpf:

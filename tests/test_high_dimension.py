@@ -29,23 +29,7 @@ from scipy.optimize import linprog, minimize
 from scipy.stats import norm
 from sympy import Eq, Rational, Symbol, sqrt
 
-_EXPECTED = {
-    "lead.high-dimensional-system": (Verdict.HOLDS, "OBSERVED"),
-    "lead.high-dimensional-quadratic": (Verdict.HOLDS, "PROVED"),
-    "lead.plateau-explained": (Verdict.HOLDS, "TESTED"),
-    "lead.least-norm": (Verdict.HOLDS, "PROVED"),
-    "lead.max-margin": (Verdict.HOLDS, "OBSERVED"),
-    "lead.grokking-rate": (Verdict.HOLDS_IF, "OBSERVED"),
-    "lead.weak-signal-rate": (Verdict.HOLDS, "OBSERVED"),
-}
 _ALL = (*claims.CLAIMS, *margin_claims.CLAIMS, *approach_claims.CLAIMS)
-
-
-@pytest.mark.parametrize("claim", _ALL, ids=lambda claim: claim.id)
-def test_claims_are_judged_and_their_controls_rejected(claim: Claim) -> None:
-    entry = judge(claim)
-    assert (entry.verdict, entry.grade) == _EXPECTED[claim.id]
-    assert entry.controls.rejected == entry.controls.total >= 3, entry.controls.details
 
 
 def test_a_false_content_is_refuted_as_the_printed_one() -> None:

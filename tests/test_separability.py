@@ -20,14 +20,6 @@ from scipy.special import expit
 from scipy.stats import binom, norm
 from sympy import Matrix, Rational
 
-VERDICTS = {
-    "beck.threshold-0": ("misprinted", "PROVED"),
-    "beck.grokking": ("holds if", "CERTIFIED"),
-    "lead.separability-threshold": ("holds", "OBSERVED"),
-    "beck.phase": ("holds if", "PROVED"),
-    "beck.nonseparable": ("misprinted", "CERTIFIED"),
-    "beck.weight-decay": ("holds", "PROVED"),
-}
 CLAIMS = {claim.id: claim for claim in separability.CLAIMS + large_noise.CLAIMS}
 
 
@@ -66,13 +58,6 @@ def descend(
         least.append(np.min(X @ S))
         ratio.append(np.linalg.norm(S[1:]) / S[0])
     return np.array(least), np.array(ratio)
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS.keys())
-def test_verdict_follows_and_every_control_is_rejected(claim: Claim) -> None:
-    entry = judge(claim)
-    assert (entry.verdict, entry.grade) == VERDICTS[claim.id]
-    assert entry.controls.rejected == entry.controls.total >= 3
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS.keys())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,12 @@ from array_api_compat import array_namespace
 from logitreg.errors import AlphaError, DataError, NotConvergedError, NotConvexError, ShapeError
 from logitreg.numerics.high_dimension import Asymptotics, asymptotics
 from logitreg.numerics.separable_limit import largest_margin, separability_threshold
-from logitreg.proofs_checks.claim import Verdict, judge
-from logitreg.proofs_checks.claims import training_limit
 from logitreg.proofs_checks.high_dimension import penalised, solve_system
 from logitreg.proofs_checks.high_dimension import separability_threshold as minimum
 from logitreg.theory import high_dimension as theory
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 from sympy import Symbol, lambdify, sqrt
-
-CLAIM = training_limit.CLAIMS[0]
 
 
 def values(limit: Asymptotics) -> dict[str, Any]:
@@ -211,11 +207,3 @@ def test_bad_parameters_are_named(
 ) -> None:
     with pytest.raises(error, match=words):
         asymptotics(0.02, **arguments)
-
-
-def test_the_claim_on_weight_decay_is_judged_and_its_controls_are_rejected() -> None:
-    entry = judge(CLAIM)
-    assert entry.verdict is Verdict.HOLDS
-    assert entry.controls.rejected == entry.controls.total == 4
-    broken = replace(CLAIM, printed=CLAIM.controls[0], controls=())
-    assert judge(broken).verdict is Verdict.REFUTED
