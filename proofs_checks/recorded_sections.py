@@ -64,8 +64,8 @@ def grokking_section(found: GrokkingTime) -> Section:
     facts = {
         "Time": f"the epoch $T$ of {found.accuracy:.0%} accuracy on fresh data; in theory "
         "$T = \\tau/(\\eta\\, \\ell''(z^*))$",
-        "Exponent of η": mean_text(*found.exponent_in_rate),
-        "Exponent of τ(λ)": mean_text(*found.exponent_in_tau),
+        "Exponent of the learning rate": f"{mean_text(*found.exponent_in_rate)}; in theory −1",
+        "Exponent of the theory’s time": f"{mean_text(*found.exponent_in_tau)}; in theory 1",
         "Data sets": f"{found.seeds} of $N = {found.samples}$",
         "Simulated": found.date,
     }

@@ -263,8 +263,8 @@ def _lead(entries: Sequence[_Entry]) -> str:
     phrases = {
         "holds": ("holds", "hold"),
         "holds if": (
-            "holds under a hypothesis that its source leaves out",
-            "hold under a hypothesis that their source leaves out",
+            "holds under a hypothesis that its statement leaves out",
+            "hold under a hypothesis that their statement leaves out",
         ),
         "misprinted": (
             "is misprinted and holds as corrected",
@@ -294,7 +294,7 @@ def _run_facts(
         facts["Claims without controls"] = ", ".join(bare)
     if left_out:
         facts["Claims left out"] = ", ".join(left_out)
-    facts["Total time"] = f"{_seconds(sum(entry.seconds for entry in entries))} s"
+    facts["Computing time"] = f"{_seconds(sum(entry.seconds for entry in entries))} s"
     facts["Date"] = f"{generated.day} {generated:%B %Y, %H:%M} {generated.tzname() or ''}".strip()
     return facts
 
