@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
+
+from .normal import normal_density
 
 __all__ = ["biased_separability_threshold"]
 
@@ -50,7 +51,7 @@ def biased_separability_threshold(effect: Any, positive_fraction: Any) -> Array:
 
     def terms(c: Array, b: Array) -> tuple[Array, Array, Array, Array, Array]:
         m, s = -c * finite - signs * b, np.sqrt(1 + c**2)
-        below, density = ndtr(m / s), np.exp(-((m / s) ** 2) / 2) / math.sqrt(2 * math.pi)
+        below, density = ndtr(m / s), normal_density(m / s)
         return m, s, below, density, np.asarray((m**2 + s**2) * below + m * s * density)
 
     def mean(values: Array) -> Array:

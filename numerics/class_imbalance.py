@@ -12,7 +12,7 @@ from ..errors import DataError, SeparableError
 from .biased_saddle import ImbalancedCells, solve_with_bias
 from .biased_separability import biased_separability_threshold
 from .host import on_host
-from .kernels import Kernel, kernel, require_convex
+from .kernels import kernel, require_convex
 from .normal import positive_probability
 from .parameter_grid import (
     broadcast_parameters,
@@ -23,7 +23,7 @@ from .parameter_grid import (
     require_ranges,
     values,
 )
-from .proximal_moments import CellLosses, break_points, cell_losses, mean_loss
+from .proximal_moments import LossFamily, break_points, mean_loss
 
 __all__ = ["BiasedAsymptotics", "asymptotics_with_bias"]
 
@@ -154,16 +154,10 @@ def asymptotics_with_bias(
 
 
 @dataclass(frozen=True)
-class _Model:
-    """The per-sample loss, at the strength of each cell."""
+class _Model(LossFamily):
+    """The per-sample loss, and which norm is least."""
 
-    xp: Any
-    penalty: Kernel
-    breaks: tuple[float, ...]
     bias_in_norm: bool
-
-    def losses(self, alpha: Any) -> CellLosses:
-        return cell_losses(self.xp, self.penalty, self.breaks, alpha)
 
 
 def _in_block(model: _Model, cells: ImbalancedCells) -> BiasedAsymptotics:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from .normal import normal_density
+
 __all__ = ["held_by_a_kink"]
 
 Array = NDArray[np.float64]
@@ -58,9 +60,7 @@ def held_by_a_kink(
         m, s = t * signal, np.sqrt(1 + (t * signal_noise) ** 2)
         low, high = (-gamma * a - m) / s, (gamma * b - m) / s
         below, above = ndtr(low), ndtr(-high)
-        density_low, density_high = (
-            np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi) for x in (low, high)
-        )
+        density_low, density_high = normal_density(low), normal_density(high)
         # E (m + s G) and E (m + s G)^2 over the three pieces.
         first_below, first_above = m * below - s * density_low, m * above + s * density_high
         rest = ndtr(high) - below

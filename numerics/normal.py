@@ -1,4 +1,4 @@
-"""The Gaussian distribution function on arrays of any library."""
+"""The Gaussian distribution function and density on arrays of any library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_jax_namespace, is_torch_namespace
 from scipy.special import ndtr
 
-__all__ = ["normal_cdf", "positive_probability"]
+__all__ = ["normal_cdf", "normal_density", "positive_probability"]
 
 
 def normal_cdf(x: Any) -> Any:
@@ -28,6 +28,17 @@ def normal_cdf(x: Any) -> Any:
 
         return on_jax(x)
     return xp.asarray(ndtr(np.asarray(x)), dtype=x.dtype, device=device(x))
+
+
+def normal_density(x: Any) -> Any:
+    """phi(x), element by element, of x's library and device.
+
+    Examples
+    --------
+    >>> normal_density(np.array([0.0, np.inf])).round(12).tolist()
+    [0.398942280401, 0.0]
+    """
+    return array_namespace(x).exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
 
 
 def positive_probability(mean: Any, deviation: Any) -> Any:

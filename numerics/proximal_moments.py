@@ -12,6 +12,7 @@ import numpy as np
 
 from .kernels import ArrayFunction, Kernel
 from .loss_terms import LOGISTIC, penalised
+from .normal import normal_density
 from .quadrature import between, double_exponential, legendre, trapezoidal
 from .targets import target
 
@@ -19,6 +20,7 @@ __all__ = [
     "JUMP",
     "Break",
     "CellLosses",
+    "LossFamily",
     "Moments",
     "break_points",
     "cell_losses",
@@ -135,6 +137,18 @@ def cell_losses(xp: Any, f: Kernel, points: Sequence[float], alpha: Any) -> Cell
     return CellLosses(value, slope, curvature, minimiser, breaks, bounded)
 
 
+@dataclass(frozen=True)
+class LossFamily:
+    """The per-sample loss of a penalty, at the strength of each cell."""
+
+    xp: Any
+    penalty: Kernel
+    breaks: tuple[float, ...]
+
+    def losses(self, alpha: Any) -> CellLosses:
+        return cell_losses(self.xp, self.penalty, self.breaks, alpha)
+
+
 def break_points(f: Kernel) -> tuple[float, ...]:
     """Where f' or f'' jumps, and zero if f'' has a kink there, as that of |z|^3 has.
 
@@ -192,7 +206,7 @@ def moments(
     """
     m, s, gamma = mean[:, None], spread[:, None], envelope[:, None]
     normal, weights, low, high = _nodes(xp, loss, m, s, gamma, order)
-    weights = weights * _density(xp, normal)
+    weights = weights * normal_density(normal)
     z = m + s * normal
     p = _proximal(xp, loss, z, s, gamma, low, high, start)
     resting = low == high
@@ -264,10 +278,6 @@ def _beyond_a_wall(xp: Any, loss: CellLosses, lowest: float, highest: float) -> 
     return any(bool(xp.all(xp.isinf(slope))) for slope in slopes)
 
 
-def _density(xp: Any, normal: Any) -> Any:
-    return xp.exp(-(normal**2) / 2) / math.sqrt(2 * math.pi)
-
-
 def _proximal(
     xp: Any, loss: CellLosses, z: Any, s: Any, gamma: Any, low: Any, high: Any, start: Any
 ) -> Any:
@@ -336,7 +346,7 @@ def mean_loss(xp: Any, loss: CellLosses, mean: Any, spread: Any, order: int) -> 
         normal, weights = between(xp, rule, begin, finish)
         # Beyond a wall the loss is infinite, and an empty panel may lie there.
         value = xp.where(weights > 0, loss.value(m + s * normal), 0.0)
-        total = total + xp.sum(weights * _density(xp, normal) * value, axis=-1)
+        total = total + xp.sum(weights * normal_density(normal) * value, axis=-1)
     return total
 
 

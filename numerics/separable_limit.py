@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from .correlated_noise import Spectrum, ridge
+from .normal import normal_density
 
 __all__ = ["largest_margin", "largest_margin_in_correlated_noise", "separability_threshold"]
 
@@ -150,7 +151,7 @@ def largest_margin_in_correlated_noise(
 
 def _truncated(t: Array) -> tuple[Array, Array]:
     """E (t + G)_+^2 = (1 + t^2) Phi(t) + t phi(t), and its derivative 2 E (t + G)_+."""
-    below, density = ndtr(t), np.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
+    below, density = ndtr(t), normal_density(t)
     return (1 + t**2) * below + t * density, 2 * (t * below + density)
 
 

@@ -15,10 +15,9 @@ from .correlated_noise import Spectrum
 from .gaussian_calibration import calibration_error_of_gaussian_logits
 from .held_by_a_kink import held_by_a_kink
 from .host import on_host
-from .kernels import Kernel
 from .normal import positive_probability
 from .parameter_grid import in_order, require_converged, values
-from .proximal_moments import JUMP, Break, CellLosses, cell_losses, mean_loss
+from .proximal_moments import JUMP, Break, LossFamily, mean_loss
 from .saddle_problem import Cells
 from .scalar_saddle import Saddle, solve, start_at_parabola, start_below
 from .separable_limit import (
@@ -76,16 +75,10 @@ class Asymptotics:
 
 
 @dataclass(frozen=True)
-class Training:
-    """The per-sample loss, at the strength of each cell, and the noise that is the same in all."""
+class Training(LossFamily):
+    """The per-sample loss, and the noise that is the same in all cells."""
 
-    xp: Any
-    penalty: Kernel
-    breaks: tuple[float, ...]
     spectrum: Spectrum | None
-
-    def losses(self, alpha: Any) -> CellLosses:
-        return cell_losses(self.xp, self.penalty, self.breaks, alpha)
 
 
 def in_regimes(model: Training, cells: Cells) -> Asymptotics:

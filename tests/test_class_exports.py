@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import math
 import platform
 import shutil
 import subprocess
@@ -30,11 +29,11 @@ from logitreg.theory.label_smoothing import true_class
 from logitreg.theory.symbols import K, k, logits
 from mpmath import mpf
 from sympy import Sum, Symbol, exp, lambdify
+from ulp import error_in_ulp
 
 IDS = [id for id in export_ids() if id.startswith("multiclass-loss.")]
 J = Symbol("j", integer=True, positive=True)
 SUM_OF_EXP, INVERSE_OF_K = Symbol("sum_of_exp"), Symbol("inverse_of_K")
-SMALLEST_NORMAL = 2.0**-1022
 
 Point = tuple[tuple[float, ...], int, tuple[float, ...]]
 """Logits, label, numbers."""
@@ -118,14 +117,6 @@ def references(id: str) -> list[tuple[Part, list[dict[int, tuple[mpf, mpf]]]]]:
             rows.append(pairs)
         result.append((part, rows))
     return result
-
-
-def error_in_ulp(computed: float, exact: mpf, scale: mpf) -> float:
-    if not (math.isfinite(computed) and math.isfinite(float(exact))):
-        return 0.0 if computed == float(exact) else math.inf
-    with mpmath.workdps(40):
-        error = max(abs(mpf(computed) - exact) - SMALLEST_NORMAL, mpf(0))
-        return float(error / mpf(math.ulp(float(scale))))
 
 
 def worst_errors(run: Run, id: str) -> dict[str, float]:

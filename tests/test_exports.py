@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import itertools
 import json
-import math
 import platform
 import shutil
 import subprocess
@@ -31,11 +30,11 @@ from logitreg.proofs_checks.exports.source import source
 from logitreg.theory import penalty
 from mpmath import mpf
 from sympy import lambdify
+from ulp import error_in_ulp
 
 IDS = [id for id in export_ids() if not id.startswith("multiclass-loss.")]
 DIGITS = 650
 JAX_LENGTH = 64
-SMALLEST_NORMAL = 2.0**-1022
 Points = list[tuple[float, ...]]
 Run = Callable[[str, Points], list[float]]
 
@@ -118,15 +117,6 @@ def references(id: str) -> list[tuple[Part, Points, list[tuple[mpf, mpf]]]]:
         assert len(kept) > len(own) * 0.8
         result.append((part, kept, values))
     return result
-
-
-def error_in_ulp(computed: float, exact: mpf, scale: mpf) -> float:
-    """In units of the last place of the scale; what is below 2^-1022 may be flushed to zero."""
-    if not (math.isfinite(computed) and math.isfinite(float(exact))):
-        return 0.0 if computed == float(exact) else math.inf
-    with mpmath.workdps(40):
-        error = max(abs(mpf(computed) - exact) - SMALLEST_NORMAL, mpf(0))
-        return float(error / mpf(math.ulp(float(scale))))
 
 
 def worst_error(run: Run, part: Part, points: Points, values: list[tuple[mpf, mpf]]) -> float:

@@ -18,23 +18,9 @@ from logitreg.proofs_checks.sweeps import execution, jobs
 from logitreg.proofs_checks.sweeps.code_version import CODE_VERSION
 from logitreg.proofs_checks.sweeps.export import export, table
 from logitreg.proofs_checks.sweeps.run import run, standing
-from logitreg.proofs_checks.sweeps.spec import Spec, cell_key, read_spec
+from logitreg.proofs_checks.sweeps.spec import cell_key
 from logitreg.proofs_checks.sweeps.store import Row, open_store
-
-
-def written(folder: Path, text: str, name: str = "grid.toml") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def spec_of(folder: Path, text: str) -> Spec:
-    return read_spec(written(folder, text))
-
-
-def seeds(folder: Path, count: int) -> Spec:
-    return spec_of(folder, f"seeds = {count}\n[data]\nn_samples = 20\nn_features = 3\n")
-
+from sweep_grids import seeds, written
 
 SHAPE = "[data]\nn_samples = 10\nn_features = 2\n"
 

@@ -21,8 +21,9 @@ from logitreg.errors import SweepError
 from logitreg.proofs_checks.sweeps import execution, jobs
 from logitreg.proofs_checks.sweeps.code_version import CODE_VERSION
 from logitreg.proofs_checks.sweeps.run import run
-from logitreg.proofs_checks.sweeps.spec import Spec, read_spec
+from logitreg.proofs_checks.sweeps.spec import read_spec
 from logitreg.proofs_checks.sweeps.store import open_store
+from sweep_grids import seeds, spec_of, written
 
 GRID = """
 seeds = 60
@@ -33,20 +34,6 @@ n_features = 30
 alpha = [0.1, 0.2]
 """
 CELLS = 120
-
-
-def written(folder: Path, text: str, name: str = "grid.toml") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def spec_of(folder: Path, text: str) -> Spec:
-    return read_spec(written(folder, text))
-
-
-def seeds(folder: Path, count: int) -> Spec:
-    return spec_of(folder, f"seeds = {count}\n[data]\nn_samples = 20\nn_features = 3\n")
 
 
 Kept = dict[str, tuple[Any, ...]]

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from logitreg.errors import DataError, SweepError
 from logitreg.proofs_checks.sweeps.jobs import digest, fit_cell
-from logitreg.proofs_checks.sweeps.spec import Spec, cell_key, read_spec
+from logitreg.proofs_checks.sweeps.spec import cell_key, read_spec
+from sweep_grids import spec_of, written
 
 MODEL = {
     "n_samples": 200,
@@ -24,16 +25,6 @@ MODEL = {
     "bias": False,
     "seed": 0,
 }
-
-
-def written(folder: Path, text: str, name: str = "grid.toml") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def spec_of(folder: Path, text: str) -> Spec:
-    return read_spec(written(folder, text))
 
 
 # The specification
