@@ -376,10 +376,11 @@ def test_integers_of_other_libraries_count_classes() -> None:
 
 
 def test_other_nodes_and_trained_weights_reject_other_equations_by_themselves() -> None:
-    _, solver, trained, _ = claims.CLAIMS[0].checks
+    _, solver, trained, simulated = claims.CLAIMS[0].checks
     first, second, third = theory.system()
     assert solver((first, second, third)).supported
     assert trained((first, second, third)).supported
+    assert simulated((first, second, third)).supported
     for false in (
         (Eq(first.lhs, 1 - 2 * aspect_ratio / 3), second, third),
         (first, Eq(second.lhs, 2 * second.rhs), third),
@@ -387,6 +388,7 @@ def test_other_nodes_and_trained_weights_reject_other_equations_by_themselves() 
     ):
         assert solver(false).refutes
         assert trained(false).refutes
+        assert simulated(false).refutes
 
 
 def test_the_derivation_has_no_gaps() -> None:

@@ -11,6 +11,7 @@ from array_api_compat import array_namespace
 from logitreg.errors import AlphaError, DataError, NotConvergedError, NotConvexError, ShapeError
 from logitreg.numerics.high_dimension import Asymptotics, asymptotics
 from logitreg.numerics.separable_limit import largest_margin, separability_threshold
+from logitreg.proofs_checks.claims import training_limit
 from logitreg.proofs_checks.high_dimension import penalised, solve_system
 from logitreg.proofs_checks.high_dimension import separability_threshold as minimum
 from logitreg.theory import high_dimension as theory
@@ -207,3 +208,11 @@ def test_bad_parameters_are_named(
 ) -> None:
     with pytest.raises(error, match=words):
         asymptotics(0.02, **arguments)
+
+
+def test_simulation_supports_the_solution_of_the_right_equations_alone() -> None:
+    (claim,) = training_limit.CLAIMS
+    simulated = claim.checks[-1]
+    assert simulated(claim.printed.content).supported
+    for control in claim.controls:
+        assert simulated(control.content).refutes

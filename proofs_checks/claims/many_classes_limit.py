@@ -89,7 +89,10 @@ def _holds_for_trained_weights(equations: Equations) -> Outcome:
 
 
 def _is_where_training_ends(equations: Equations) -> Outcome:
-    """The solver's a and q in the bands of trained weights, four standard errors to each side."""
+    """a and q of the solution in the bands of trained weights, four standard errors each side."""
+    solution = _the_solver_solves(equations)
+    if not solution.supported:
+        return solution
     told = []
     for setting in _TRAINED:
         found = solved(setting)

@@ -110,7 +110,10 @@ def _the_solver_solves(equations: _Equations) -> Outcome:
 
 
 def _predicts_the_minimisers(equations: _Equations) -> Outcome:
-    """S_1 and ||S_perp|| of trained weights, four standard errors to each side."""
+    """S_1 and ||S_perp|| of trained weights at the solution, four standard errors to each side."""
+    solution = _the_solver_solves(equations)
+    if not solution.supported:
+        return solution
     told = []
     for setting in _SETTINGS:
         solved = _solved(setting)
