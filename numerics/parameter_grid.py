@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_array_api_obj
+from array_api_compat import array_namespace, device, is_array_api_obj, is_jax_array
 
 from ..errors import AlphaError, DataError, NotConvergedError, ShapeError
 
@@ -45,6 +45,9 @@ class CellParameters:
 def broadcast_parameters(given: dict[str, Any]) -> tuple[Any, dict[str, Any], tuple[int, ...]]:
     """The namespace, the parameters as float64 arrays of one shape, and that shape.
 
+    JAX's are taken to NumPy: the solvers select cells by masks, and JAX compiles each of its
+    operations anew for every number of them, which takes a hundred times as long as the work.
+
     Raises
     ------
     ShapeError : the shapes do not broadcast, or leave no cell.
@@ -56,6 +59,7 @@ def broadcast_parameters(given: dict[str, Any]) -> tuple[Any, dict[str, Any], tu
     >>> shape, arrays["signal"].tolist()
     ((2,), [1.0, 1.0])
     """
+    given = {name: np.asarray(v) if is_jax_array(v) else v for name, v in given.items()}
     arrays = [v for v in given.values() if is_array_api_obj(v)]
     xp = array_namespace(*arrays) if arrays else array_namespace(np.empty(0))
     where = device(arrays[0]) if arrays else None
@@ -132,10 +136,15 @@ def in_blocks(
 
 
 def like_given(record: Record, given: Iterable[Any]) -> Record:
-    """Floats instead of arrays, if all that was given are numbers."""
-    if any(is_array_api_obj(v) for v in given):
+    """Floats instead of arrays, if all that was given are numbers; JAX's arrays, if any was."""
+    arrays = [v for v in given if is_array_api_obj(v)]
+    if not arrays:
+        return type(record)(*map(float, values(record)))
+    jax = [v for v in arrays if is_jax_array(v)]
+    if not jax:
         return record
-    return type(record)(*map(float, values(record)))
+    xp, place = array_namespace(*jax), device(jax[0])
+    return type(record)(*(xp.asarray(v, device=place) for v in values(record)))
 
 
 def values(record: Any) -> tuple[Any, ...]:

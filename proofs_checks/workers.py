@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -19,6 +20,8 @@ __all__ = ["in_processes", "start"]
 Result = TypeVar("Result")
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
+# The processes share the cores, and SymPy's cache holds too little for many proofs by default.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "SYMPY_CACHE_SIZE": "20000"}
 
 
 def start() -> None:
@@ -27,7 +30,11 @@ def start() -> None:
     To call this first, before the claims are loaded here as well, lets the two go on side by side.
     """
     if _context().get_start_method() == "forkserver":
+        missing = _ENVIRONMENT.keys() - os.environ.keys()
+        os.environ.update((name, _ENVIRONMENT[name]) for name in missing)
         forkserver.ensure_running()
+        for name in missing:
+            del os.environ[name]
 
 
 def in_processes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
+
+# The processes of pytest-xdist share the cores. NumPy, which reads this, is not loaded yet.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("fast", max_examples=30, deadline=None, derandomize=True, database=None)
 # The suites of tests/properties together: more than 10^5 examples.

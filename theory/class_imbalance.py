@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from sympy import Eq, Expr, Symbol, solve, sqrt
+from sympy import Eq, Expr, Symbol, sqrt
 
 from . import high_dimension as balanced
 from .derivations import Derivation, Step
@@ -29,6 +29,7 @@ from .high_dimension import (
     signal,
     target,
 )
+from .linear_equations import linear_root
 from .separability import separability_function
 from .signal_noise import mu_f, sigma_f, sigma_n, signal_weight
 
@@ -133,14 +134,14 @@ def quadratic_solution() -> Mapping[Expr, Expr]:
         (equation.lhs - equation.rhs).subs(noise, sqrt(square)).subs(moments)
         for equation in system()
     )
-    gamma = solve(slope, envelope)[0]
-    b = solve(shift, bias)[0]
-    a = solve(weight.subs(bias, b).subs(envelope, gamma), signal)[0]
-    q2 = solve(steps.subs(bias, b).subs(envelope, gamma).subs(signal, a), square)[0]
+    gamma = linear_root(slope, envelope)
+    b = linear_root(shift, bias)
+    a = linear_root(weight.subs(bias, b).subs(envelope, gamma), signal)
+    q2 = linear_root(steps.subs(bias, b).subs(envelope, gamma).subs(signal, a), square)
     return {
-        envelope: gamma.factor(),
-        signal: a.factor(),
-        noise**2: q2.factor(),
+        envelope: gamma,
+        signal: a,
+        noise**2: q2,
         bias: b.subs(signal, a).factor(),
     }
 
@@ -234,8 +235,9 @@ def least_norm_solution() -> Mapping[Symbol, Expr]:
     """
     first = signal_weight
     total = first**2 + bias_cost * bias**2 + least_norm_noise(first, bias)
-    found = solve((total.diff(first), total.diff(bias)), (first, bias), dict=True)[0]
-    return {symbol: value.factor() for symbol, value in found.items()}
+    b = linear_root(total.diff(bias), bias)
+    weight = linear_root(total.diff(first).subs(bias, b), first)
+    return {first: weight, bias: b.subs(first, weight).factor()}
 
 
 def least_norm_derivation() -> Derivation:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sympy import Eq, Expr, Symbol, solve
+from sympy import Eq, Expr, Symbol
 
 from .high_dimension import (
     aspect_ratio,
@@ -34,6 +34,7 @@ from .high_dimension import (
     mean_step,
     noise,
 )
+from .linear_equations import linear_root
 from .signal_noise import mu_f, sigma_f, sigma_n, signal_weight
 from .training_limit import weight_decay
 
@@ -104,7 +105,7 @@ def coordinate() -> Expr:
     -s/(2*tau*(k + s))
     """
     slope, v, value = _coordinate()
-    return value.subs(v, solve(slope, v)[0]).factor()
+    return value.subs(v, linear_root(slope, v)).factor()
 
 
 def coordinate_rest() -> Expr:
@@ -117,7 +118,7 @@ def coordinate_rest() -> Expr:
     """
     slope, v, _ = _coordinate()
     expected = eigenvalue**2 / (pull * (eigenvalue + ridge)) ** 2
-    return (solve(slope, v)[0] ** 2 - expected).simplify()
+    return (linear_root(slope, v) ** 2 - expected).simplify()
 
 
 def _coordinate() -> tuple[Expr, Symbol, Expr]:

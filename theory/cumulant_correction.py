@@ -21,9 +21,10 @@ from collections.abc import Mapping
 from functools import cache
 from math import factorial
 
-from sympy import Expr, Function, Symbol, exp, solve, symbols
+from sympy import Expr, Function, Symbol, exp, symbols
 
 from .derivations import Derivation, Step
+from .linear_equations import linear_root
 
 __all__ = [
     "across",
@@ -150,9 +151,9 @@ def hermite_by_parts() -> Expr:
     for _ in range(6):
         upper = (x * lower - lower.diff(x)).expand()
         rest = upper * g * density + (lower * g * density).diff(x) - lower * g.diff(x) * density
-        total += rest.simplify() ** 2
+        total += (rest / density).expand() ** 2
         lower = upper
-    return total.simplify()
+    return total
 
 
 # The orders.
@@ -202,9 +203,9 @@ def solved_orders() -> Mapping[Symbol, Expr]:
     """a_1, w_1 and w_2 from the orders 1 and 2."""
     first, second = bending
     along_first, across_first = stationary_order(1)
-    w1 = solve(across_first, first)[0]
-    a1 = solve(along_first, scale_change)[0]
-    w2 = solve(stationary_order(2)[1], second)[0]
+    w1 = linear_root(across_first, first)
+    a1 = linear_root(along_first, scale_change)
+    w2 = linear_root(stationary_order(2)[1], second)
     return {scale_change: a1, first: w1, second: w2.subs({first: w1, scale_change: a1})}
 
 

@@ -36,11 +36,11 @@ from sympy import (
     limit,
     oo,
     pi,
-    solve,
     sqrt,
 )
 
 from .derivations import Derivation, Step
+from .linear_equations import linear_root
 from .signal_noise import mu_f, sigma_f, sigma_n, signal_weight
 
 __all__ = [
@@ -158,10 +158,10 @@ def quadratic_solution() -> Mapping[Symbol, Expr]:
         mean_step: rate * mean,
         mean_square_step: rate**2 * (mean**2 + signal**2 + square),
     }
-    gamma = solve(first.subs(moments), envelope)[0]
-    a = solve(third.subs(moments).subs(envelope, gamma), signal)[0]
-    q2 = solve(second.subs(moments).subs(envelope, gamma).subs(signal, a), square)[0]
-    return {envelope: gamma.factor(), signal: a.factor(), noise**2: q2.factor()}
+    gamma = linear_root(first.subs(moments), envelope)
+    a = linear_root(third.subs(moments).subs(envelope, gamma), signal)
+    q2 = linear_root(second.subs(moments).subs(envelope, gamma).subs(signal, a), square)
+    return {envelope: gamma, signal: a, noise**2: q2}
 
 
 def accuracy_argument() -> Expr:
@@ -292,7 +292,7 @@ def least_norm_signal() -> Expr:
     """
     first = signal_weight
     total = first**2 + least_norm_noise(first)
-    return solve(total.diff(first), first)[0].factor()
+    return linear_root(total.diff(first), first)
 
 
 def least_norm_derivation() -> Derivation:

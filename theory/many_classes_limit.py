@@ -43,7 +43,6 @@ from sympy import (
     exp,
     oo,
     pi,
-    solve,
     sqrt,
     symbols,
 )
@@ -60,6 +59,7 @@ from .high_dimension import (
     noise,
     signal,
 )
+from .linear_equations import linear_root
 from .signal_noise import mu_f, sigma_f, sigma_n
 from .training_limit import weight_decay
 from .words import letters, normal_form
@@ -197,10 +197,10 @@ def quadratic_solution() -> Solution:
         noise: sqrt(square),
     }
     first, second, third = ((e.lhs - e.rhs).subs(moments) for e in system())
-    gamma = solve(first, envelope)[0]
-    a = solve(third.subs(envelope, gamma), signal)[0]
-    q2 = solve(second.subs(envelope, gamma).subs(signal, a), square)[0]
-    return Solution(a.factor(), q2.factor(), gamma.factor())
+    gamma = linear_root(first, envelope)
+    a = linear_root(third.subs(envelope, gamma), signal)
+    q2 = linear_root(second.subs(envelope, gamma).subs(signal, a), square)
+    return Solution(a, q2, gamma)
 
 
 def quadratic_argument_square() -> Expr:
@@ -297,7 +297,7 @@ def least_norm() -> Expr:
     3/5
     """
     total = signal**2 + least_norm_noise_square(signal)
-    return solve(total.diff(signal), signal)[0].factor()
+    return linear_root(total.diff(signal), signal)
 
 
 def accuracy(argument: Expr, count: Expr = classes) -> Expr:
