@@ -25,7 +25,7 @@ from ..errors import (
     UnsupportedPenaltyError,
 )
 from .design import design
-from .host import on_host
+from .host import from_host, on_host
 from .kernels import kernel
 from .losses import check_alpha
 from .proximal_moments import CellLosses, break_points, cell_losses, mean_loss
@@ -48,7 +48,8 @@ _FAR = 3.0
 
 @dataclass(frozen=True)
 class DirectionCorrection:
-    """A predicted direction, term by term; all arrays have the shape (n_features,).
+    """A predicted direction, term by term; all arrays have the shape (n_features,), and the library
+    and device of the data.
 
     Attributes
     ----------
@@ -59,10 +60,10 @@ class DirectionCorrection:
     direction : the unit vector along fisher + third + second.
     """
 
-    fisher: Matrix
-    third: Matrix
-    second: Matrix
-    direction: Matrix
+    fisher: Any
+    third: Any
+    second: Any
+    direction: Any
 
 
 def direction_correction(
@@ -125,6 +126,7 @@ def direction_correction(
     _require_symmetry(arrays)
     k4 = arrays.get("fourth", np.zeros(mu.shape * 4))
     return _corrected(
+        from_host(mean),
         mu,
         sigma,
         lambda u, v: k3 @ v @ u,
@@ -160,7 +162,7 @@ def sample_direction_correction(
     >>> bool(misses[1] < misses[0] / 5)
     True
     """
-    data = design(on_host(X), None if y is None else on_host(y))
+    data = design(X, y)
     if data.codes is not None:
         raise DataError("y holds more than two classes; expected two: the direction is one vector")
     with np.errstate(over="ignore", invalid="ignore"):
@@ -176,7 +178,7 @@ def sample_direction_correction(
         gaussian = 3 * np.mean(along**2) * (covariance @ u)
         return np.asarray(along**3 @ centred / len(centred) - gaussian)
 
-    return _corrected(mean, covariance, third, fourth, *_loss(penalty, alpha))
+    return _corrected(from_host(X), mean, covariance, third, fourth, *_loss(penalty, alpha))
 
 
 def _array(name: str, values: ArrayLike) -> Matrix:
@@ -214,6 +216,7 @@ def _loss(penalty: Any, alpha: float) -> tuple[CellLosses, str]:
 
 @np.errstate(over="ignore", invalid="ignore")
 def _corrected(
+    home: Callable[[Matrix], Any],
     mean: Matrix,
     covariance: Matrix,
     third: Callable[[Matrix, Matrix], Matrix],
@@ -273,9 +276,8 @@ def _corrected(
     total = u + first + second
     if not np.all(np.isfinite(total)):
         raise NonFiniteError(_OVERFLOW)
-    return DirectionCorrection(
-        u / length, first / length, second / length, total / np.linalg.norm(total)
-    )
+    terms = (u / length, first / length, second / length, total / np.linalg.norm(total))
+    return DirectionCorrection(*map(home, terms))
 
 
 def _mean(loss: CellLosses, function: Callable[[Any], Any], effect: float, scale: float) -> float:

@@ -16,6 +16,7 @@ from ..errors import (
     RankDeficientError,
     ShapeError,
 )
+from .host import on_host
 from .rounding import Matrix, exact_scaling
 
 __all__ = [
@@ -64,7 +65,7 @@ def design(
 
     Parameters
     ----------
-    X : (n_samples, n_features) real numbers.
+    X : (n_samples, n_features) real numbers, of any array library on any device.
     y : (n_samples,) labels of two or more classes, integers, strings or booleans; None if they
         are absorbed in X already. Of two classes, the larger label counts as +1.
     bias : append a column of ones, before the labels are absorbed.
@@ -101,7 +102,7 @@ def design(
 
 
 def _features(X: ArrayLike) -> Matrix:
-    array = np.asarray(X)
+    array = on_host(X)
     if array.dtype.kind not in "biuf":
         raise DataError(
             f"X has dtype {array.dtype}; expected real numbers; encode text or categories as "
@@ -126,7 +127,7 @@ def _features(X: ArrayLike) -> Matrix:
 
 
 def _labels(y: ArrayLike, samples: int) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    labels = np.asarray(y)
+    labels = on_host(y)
     if labels.shape != (samples,):
         raise ShapeError(
             f"y has shape {labels.shape}; expected one label per sample, shape ({samples},)"
@@ -152,7 +153,7 @@ def _labels(y: ArrayLike, samples: int) -> tuple[NDArray[Any], NDArray[np.intp]]
 
 
 def _distribution(y: ArrayLike, samples: int) -> Matrix:
-    shares = np.asarray(y)
+    shares = on_host(y)
     if shares.shape[0] != samples or shares.shape[1] < 2 or shares.dtype.kind not in "biuf":
         raise ShapeError(
             f"y has shape {shares.shape} and dtype {shares.dtype}; expected labels, shape "
@@ -186,7 +187,7 @@ def checked_weights(sample_weight: ArrayLike | None, samples: int) -> Matrix:
     """
     if sample_weight is None:
         return np.ones(samples)
-    weights = np.asarray(sample_weight)
+    weights = on_host(sample_weight)
     if weights.shape != (samples,):
         raise ShapeError(
             f"sample_weight has shape {weights.shape}; expected one weight per sample, ({samples},)"

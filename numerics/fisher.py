@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import DataError, ShapeError
 from .class_statistics import ClassStatistics, between_root, least_squares, summary
 from .design import Design, design, factor
+from .host import from_host, on_host
 from .rounding import Matrix
 from .shrinkage import ledoit_wolf_root, shrunk_root
 
@@ -32,7 +33,7 @@ def fisher_direction(
     *,
     bias: bool = False,
     shrinkage: float | str | None = None,
-) -> Matrix:
+) -> Any:
     """Fisher's discriminant direction, or subspace for more than two classes.
 
     For absorbed data it is the least-squares solution of X S = 1. With mean m and covariance C
@@ -54,8 +55,9 @@ def fisher_direction(
 
     Returns
     -------
-    direction : (n_features,) float64 for two classes; (n_features, K - 1) with orthonormal
-        columns for K classes, in order of decreasing regression strength.
+    direction : (n_features,) for two classes; (n_features, K - 1) with orthonormal columns for K
+        classes, in order of decreasing regression strength; of X's library and device, in float32
+        if X is, else in float64. It is computed in float64 by NumPy.
 
     Raises
     ------
@@ -73,9 +75,10 @@ def fisher_direction(
         slopes = solution[:-1] if bias else solution
     else:
         slopes = _shrunk_slopes(X, y, bias, shrinkage)
+    home = from_host(X)
     if data.codes is None:
-        return np.asarray(slopes[:, 0])
-    return np.asarray(regression_subspace(slopes, len(data.matrix)))
+        return home(slopes[:, 0])
+    return home(regression_subspace(slopes, len(data.matrix)))
 
 
 def regression_subspace(slopes: Any, samples: int) -> Any:
@@ -166,8 +169,10 @@ def discriminant_subspace(
     statistics, features, codes = _statistics(X, y, absorb=False)
     if shrinkage == "auto":
         root = ledoit_wolf_root(features, codes)
-        return subspace_of(replace(statistics, root=root), None)
-    return subspace_of(statistics, shrinkage)
+        found = subspace_of(replace(statistics, root=root), None)
+    else:
+        found = subspace_of(statistics, shrinkage)
+    return DiscriminantSubspace(*map(from_host(X), found))
 
 
 def subspace_of(statistics: ClassStatistics, shrinkage: float | str | None) -> DiscriminantSubspace:
@@ -230,7 +235,7 @@ def fisher_criterion(X: ArrayLike, directions: ArrayLike, y: ArrayLike | None = 
     4.0
     """
     statistics, features, _ = _statistics(X, y, absorb=False)
-    V = np.asarray(directions, dtype=np.float64)
+    V = on_host(directions).astype(np.float64)
     if V.ndim not in (1, 2) or len(V) != features.shape[1]:
         raise ShapeError(
             f"directions have shape {V.shape}; expected ({features.shape[1]},) or "
@@ -295,7 +300,7 @@ def coefficient_of_variation(
     0.5
     """
     data = design(X, y, bias=bias is not None)
-    slopes = np.asarray(weights, dtype=np.float64)
+    slopes = on_host(weights).astype(np.float64)
     if data.codes is not None:
         raise DataError(f"y holds {data.outputs} classes; expected two: r is defined for those")
     full = slopes if bias is None else np.append(slopes, bias)

@@ -1,14 +1,26 @@
-"""Arrays of any library as NumPy arrays in main memory."""
+"""Arrays of any library as NumPy arrays in main memory, and back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_array_api_obj, is_cupy_array, is_torch_array, to_device
+from array_api_compat import (
+    array_namespace,
+    device,
+    is_array_api_obj,
+    is_cupy_array,
+    is_jax_array,
+    is_numpy_array,
+    is_torch_array,
+    to_device,
+)
 from numpy.typing import NDArray
 
-__all__ = ["on_host"]
+from ..errors import DataError
+
+__all__ = ["from_host", "on_host"]
 
 
 def on_host(values: Any) -> NDArray[Any]:
@@ -19,10 +31,45 @@ def on_host(values: Any) -> NDArray[Any]:
     >>> on_host([1.0, 2.0])
     array([1., 2.])
     """
+    if isinstance(values, list | tuple) and any(is_array_api_obj(value) for value in values):
+        return np.asarray([on_host(value) for value in values])
     if is_torch_array(values):
         values = values.detach()
     if is_torch_array(values) or is_cupy_array(values):
         values = to_device(values, "cpu")
-    if isinstance(values, list | tuple) and any(is_array_api_obj(value) for value in values):
-        return np.asarray([on_host(value) for value in values])
+    elif is_array_api_obj(values) and not (is_numpy_array(values) or is_jax_array(values)):
+        return np.from_dlpack(values, device="cpu")
     return np.asarray(values)
+
+
+def from_host(like: Any) -> Callable[[NDArray[np.float64]], Any]:
+    """A function that makes of a NumPy array one like the given: in library, device and dtype.
+
+    It gives float32 for float32 and float64 for everything else, and NumPy's arrays where the given
+    is no array but a list, say.
+
+    Examples
+    --------
+    >>> from_host(np.zeros(2, dtype=np.float32))(np.array([0.5])).dtype
+    dtype('float32')
+    """
+    if not is_array_api_obj(like):
+        return lambda values: values
+    fitting = _single if str(like.dtype).endswith("float32") else np.asarray
+    if is_numpy_array(like):
+        return fitting
+    xp, place = array_namespace(like), device(like)
+    # Without 64 bits enabled JAX has no float64.
+    return lambda values: xp.asarray(fitting(values), device=place)
+
+
+def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    if not np.all(np.isfinite(rounded)):
+        raise DataError(
+            f"the result reaches {np.max(np.abs(values)):.1e}, which float32 does not hold, the "
+            "type of the data; expected at most 3.4e38; rescale the features, or pass them in "
+            "float64"
+        )
+    return rounded

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from array_api_compat import array_namespace, device, is_jax_namespace, is_torch_namespace
 from scipy.special import ndtr
+
+from .host import on_host
 
 __all__ = ["normal_cdf", "normal_density", "positive_probability"]
 
@@ -17,6 +18,7 @@ def normal_cdf(x: Any) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> normal_cdf(np.array([0.0, np.inf])).tolist()
     [0.5, 1.0]
     """
@@ -27,7 +29,7 @@ def normal_cdf(x: Any) -> Any:
         from jax.scipy.special import ndtr as on_jax
 
         return on_jax(x)
-    return xp.asarray(ndtr(np.asarray(x)), dtype=x.dtype, device=device(x))
+    return xp.asarray(ndtr(on_host(x)), dtype=x.dtype, device=device(x))
 
 
 def normal_density(x: Any) -> Any:
@@ -35,6 +37,7 @@ def normal_density(x: Any) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> normal_density(np.array([0.0, np.inf])).round(12).tolist()
     [0.398942280401, 0.0]
     """
@@ -46,6 +49,7 @@ def positive_probability(mean: Any, deviation: Any) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> positive_probability(np.array([0.0, -1.0, 2.0]), np.zeros(3)).tolist()
     [0.5, 0.0, 1.0]
     """

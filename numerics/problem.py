@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_array
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError
 from .coordinates import Coordinates, coordinates
 from .design import Design, checked_weights, design
-from .host import on_host
+from .host import from_host
 from .losses import SampleLoss, sample_loss
 from .rounding import Matrix
 
@@ -86,11 +84,10 @@ def problem(X: Any, y: Any, bias: bool, sample_weight: ArrayLike | None) -> Prob
     >>> problem([[1.0], [2.0]], None, False, [0.0, 3.0]).matrix
     array([[2.]])
     """
-    data = design(on_host(X), None if y is None else on_host(y), bias=bias, distributions=True)
-    weights = None if sample_weight is None else on_host(sample_weight)
-    weights = checked_weights(weights, len(data.matrix))
+    data = design(X, y, bias=bias, distributions=True)
+    weights = checked_weights(sample_weight, len(data.matrix))
     kept = weights > 0
-    matrix = data.matrix[kept]
+    matrix = data.matrix if np.all(kept) else data.matrix[kept]
     labels: NDArray[Any] | None = data.codes if data.distribution is None else data.distribution
     return Problem(
         data=data,
@@ -99,28 +96,5 @@ def problem(X: Any, y: Any, bias: bool, sample_weight: ArrayLike | None) -> Prob
         matrix=matrix,
         labels=None if labels is None else labels[kept],
         basis=coordinates(matrix, weights[kept]),
-        home=_home(X),
+        home=from_host(X),
     )
-
-
-def _home(X: Any) -> Callable[[Matrix], Any]:
-    if not is_array_api_obj(X):
-        return lambda values: values
-    fitting = _single if str(X.dtype).endswith("float32") else np.asarray
-    if is_numpy_array(X):
-        return fitting
-    xp, place = array_namespace(X), device(X)
-    # Without 64 bits enabled JAX has no float64.
-    return lambda values: xp.asarray(fitting(values), device=place)
-
-
-def _single(values: Matrix) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        rounded = values.astype(np.float32)
-    if not np.all(np.isfinite(rounded)):
-        raise DataError(
-            f"the weights and logits reach {np.max(np.abs(values)):.1e}, which float32 does not "
-            "hold, the type of X; expected at most 3.4e38; rescale the features, or pass X in "
-            "float64"
-        )
-    return rounded

@@ -40,7 +40,7 @@ def largest_stable_rate(
     >>> round(largest_stable_rate([[1.0, 0.0], [0.0, 1.0]], alpha=0.5), 9)
     3.555555556
     """
-    data = design(on_host(X), None if y is None else on_host(y))
+    data = design(X, y)
     samples, features = data.matrix.shape
     size = features * data.outputs
     flat = np.zeros(size) if weights is None else on_host(weights).astype(np.float64).reshape(-1)

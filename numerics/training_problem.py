@@ -75,7 +75,7 @@ def training_problem(
     (1, 1)
     """
     given = X if is_array_api_obj(X) else np.asarray(X)
-    data = design(on_host(given), None if y is None else on_host(y))
+    data = design(given, y)
     xp = array_namespace(given)
     known = given.dtype in (xp.float32, xp.float64)
     # Without a dtype JAX takes the widest it has switched on.
