@@ -18,14 +18,13 @@ from array_api_compat import device
 
 from .parameter_grid import CellParameters, in_order
 from .proximal_moments import CellLosses, Moments, moments
-from .saddle_descent import VANISHED, with_envelope
+from .scalar_descent import VANISHED, halved, with_envelope
 
 __all__ = ["BiasedSaddle", "ImbalancedCells", "solve_with_bias"]
 
 _ORDERS = (64, 128, 256, 512, 1024)
 _DESCENT = 40
 _NEWTON_STEPS = 12
-_HALVINGS = 12
 _EXACT = 1e-13
 # A larger residual says that Newton's method is lost.
 _NEAR = 1e-3
@@ -214,22 +213,18 @@ def _maximised(problem: _Problem, state: _State) -> _State:
 
 
 def _line_search(problem: _Problem, state: _State, change: Any, fall: Any, settled: Any) -> _State:
-    """A step of each cell, halved while the slope at its end has risen past half of the fall."""
+    """A step of each cell, as far as S_1 and q stay positive."""
     xp = problem.xp
-    # S_1 and q stay positive.
     shrink = -change[:, ::2] / state.unknowns[:, ::2]
     length = 0.9 / xp.maximum(xp.max(shrink, axis=-1), xp.full_like(fall, 0.9))
-    trial = state
-    for _ in range(_HALVINGS):
+
+    def at(length: Any) -> tuple[_State, Any]:
         unknowns = state.unknowns + length[:, None] * change
         trial = _maximised(problem, problem.state(unknowns, state.envelope, state.moments.proximal))
         ahead, _, _ = _derivatives(problem, trial)
-        rise = xp.sum(ahead * change, axis=-1) / trial.envelope
-        good = settled | (rise <= 0.5 * xp.abs(fall) / state.envelope)
-        if bool(xp.all(good)):
-            break
-        length = xp.where(good, length, length / 2)
-    return trial
+        return trial, xp.sum(ahead * change, axis=-1) / trial.envelope
+
+    return halved(xp, at, length, fall / state.envelope, settled)
 
 
 def _newton(problem: _Problem, state: _State) -> _State:

@@ -8,7 +8,7 @@ from . import correlated_noise
 from .kernels import kernel, require_convex
 from .parameter_grid import broadcast_parameters, in_blocks, like_given, require_ranges
 from .proximal_moments import break_points
-from .saddle_problem import Cells
+from .scalar_problem import Cells
 from .training_regimes import Asymptotics, Training, in_regimes
 
 __all__ = ["Asymptotics", "asymptotics"]

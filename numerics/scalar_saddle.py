@@ -1,6 +1,6 @@
 """The saddle of the scalar problem that training concentrates on in high dimension, solved.
 
-See :mod:`.saddle_problem` for the problem.
+See :mod:`.scalar_problem` for the problem.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from array_api_compat import device
 from .correlated_noise import Spectrum
 from .parameter_grid import in_order
 from .proximal_moments import CellLosses
-from .saddle_descent import VANISHED, descend
-from .saddle_problem import Cells, Problem, State, defect, slopes, steepness
+from .scalar_descent import VANISHED, descend
+from .scalar_problem import Cells, Problem, State, defect, slopes, steepness
 
 __all__ = ["Saddle", "solve", "start_at_parabola", "start_below"]
 

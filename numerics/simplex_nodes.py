@@ -19,7 +19,6 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermeval
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 __all__ = ["Nodes", "mean_of_power_sums", "product_nodes", "scrambled_nodes", "shares"]
 
@@ -87,6 +86,8 @@ def scrambled_nodes(classes: int, blocks: int, log2_count: int, seed: int) -> No
     >>> round(first, 12), round(sum(others) / 4, 12)  # E g^4 = 3 (1 - 1/K)^2
     (np.float64(1.92), np.float64(1.92))
     """
+    from scipy.stats import qmc  # slow to import
+
     dimension = classes - 2 + blocks
     points = ndtri(qmc.Sobol(dimension, rng=np.random.default_rng(seed)).random_base2(log2_count))
     parts = _parts(points, classes, blocks)

@@ -17,6 +17,7 @@ from typing import Any
 from flint import arb, arb_mat
 
 from ..errors import AlphaError, NotConvergedError
+from .approximate_targets import approximate_logits
 from .balls import precision
 from .convexity import Side
 from .kernels import Kernel, kernel
@@ -61,7 +62,8 @@ def target_enclosure(
         raise AlphaError(f"alpha is {alpha}; expected a strength in (0, 1)")
     f = kernel(penalty)
     if start is None:
-        start = _approximate(f, float(alpha), classes)
+        high, low = approximate_logits(f, [float(alpha)], classes)
+        start = float(high[0]), float(low[0])
     bits = int(digits * 3.33) + 32
     while bits < 3.4 * _MOST_DIGITS:
         with precision(bits):
@@ -84,14 +86,6 @@ def rounded_target(f: Kernel, alpha: float, classes: int, start: tuple[float, fl
         if low == high:
             break
     return low + 0.0
-
-
-def _approximate(f: Kernel, alpha: float, classes: int) -> tuple[float, float]:
-    # Late, since the solvers round their results by the functions above.
-    from .targets import approximate_logits
-
-    high, low = approximate_logits(f, [alpha], classes)
-    return float(high[0]), float(low[0])
 
 
 def _is_accurate(ball: arb, digits: int) -> bool:

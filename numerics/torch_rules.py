@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["implicit_function", "in_graph", "target_in_graph", "with_derivatives"]
+__all__ = ["implicit_function", "in_graph", "with_derivatives"]
 
 ArrayFunction = Callable[[Any], Any]
 
@@ -89,62 +89,3 @@ def in_graph(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     inner: Callable[..., Any] = _allow_in_graph(function)
     return inner
-
-
-# With K > 2 classes their targets take so many steps that a compiler needs minutes for the fusion.
-_OPAQUE = ("pseudo-huber", "log-cosh", "cosh")
-
-
-def _target(
-    penalty: str, alpha: Any, classes: int, parameters: tuple[tuple[str, float], ...]
-) -> Any:
-    from .targets import target_of_array
-
-    values = {name: float(value) for name, value in parameters}
-    if int(classes) > 2 and penalty in _OPAQUE:
-        return _opaque_target(alpha, penalty, int(classes), list(values), list(values.values()))
-    return target_of_array(penalty, alpha, int(classes), **values)
-
-
-target_in_graph = in_graph(_target)
-"""(penalty, alpha, classes, parameters) -> the target, under torch.compile."""
-
-
-@torch.library.custom_op(
-    "logitreg::target",
-    mutates_args=(),
-    schema="(Tensor alpha, str penalty, int classes, str[] names, float[] values) -> Tensor",
-)
-def _opaque_target(
-    alpha: Any, penalty: str, classes: int, names: list[str], values: list[float]
-) -> Any:
-    """The target as a call that compilers do not look into; NaN where alpha is not in (0, 1)."""
-    from .targets import target_of_array
-
-    inside = (alpha > 0) & (alpha < 1)
-    known = torch.where(inside, alpha, 0.5)
-    found = target_of_array(penalty, known, classes, **dict(zip(names, values, strict=True)))
-    return torch.where(inside, found, torch.nan)
-
-
-@_opaque_target.register_fake
-def _(alpha: Any, *_: Any) -> Any:
-    return torch.empty_like(alpha)
-
-
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    alpha, *ctx.which = inputs
-    ctx.save_for_backward(alpha, output)
-
-
-def _backward(ctx: Any, gradient: Any) -> tuple[Any, ...]:
-    from .kernels import kernel
-    from .sensitivity import target_derivative
-
-    penalty, classes, names, values = ctx.which
-    f = kernel(penalty, **dict(zip(names, values, strict=True)))
-    alpha, gap = ctx.saved_tensors
-    return gradient * target_derivative(f, alpha, gap, classes), None, None, None, None
-
-
-_opaque_target.register_autograd(_backward, setup_context=_keep)

@@ -18,7 +18,7 @@ from .host import on_host
 from .normal import positive_probability
 from .parameter_grid import in_order, require_converged, values
 from .proximal_moments import JUMP, Break, LossFamily, mean_loss
-from .saddle_problem import Cells
+from .scalar_problem import Cells
 from .scalar_saddle import Saddle, solve, start_at_parabola, start_below
 from .separable_limit import (
     largest_margin,

@@ -5,7 +5,7 @@ Sine and bound are compared as exact rationals or as balls: nothing is approxima
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flint import arb
@@ -31,24 +31,26 @@ __all__ = [
     "bound_at_enclosed_minimisers",
     "bound_at_exact_minimisers",
     "bound_with_matrices",
-    "sine_and_bound",
+    "sine_variation_epsilon",
 ]
 
 _BITS = 160
 
 
 class DataSet(NamedTuple):
-    """Absorbed rational data and what the positive errors weigh, or the strength of the penalty."""
+    """Absorbed rational data."""
 
     name: str
     X: Matrix
-    parameter: Rational
 
 
-def bound_at_exact_minimisers(bound: Expr, data: tuple[DataSet, ...]) -> Outcome:
-    """The bound, in r and epsilon, against the sine at exact minimisers of asymmetric squares."""
+def bound_at_exact_minimisers(bound: Expr, cases: Sequence[tuple[DataSet, Rational]]) -> Outcome:
+    """The bound, in r and epsilon, against the sine at exact minimisers of asymmetric squares.
+
+    ``cases`` are data sets, each with what its positive errors weigh.
+    """
     closest = 0.0
-    for name, X, ratio in data:
+    for (name, X), ratio in cases:
         logits = X * expectile_weights(X, ratio)
         fisher = X * least_squares(X, ones(X.rows, 1))
         curvatures = [ratio if z > 1 else S.One for z in logits if z != 1]
@@ -62,7 +64,7 @@ def bound_at_exact_minimisers(bound: Expr, data: tuple[DataSet, ...]) -> Outcome
             return Outcome.refuted("exact rationals", "the sine exceeds the bound", where)
         closest = max(closest, float(found / limit)) if limit else closest
     return Outcome.tested(
-        "exact rationals", f"{len(data)} data sets, sin/bound up to {closest**0.5:.3f}"
+        "exact rationals", f"{len(cases)} data sets, sin/bound up to {closest**0.5:.3f}"
     )
 
 
@@ -72,8 +74,10 @@ def _squared(bound: Expr, fraction: Expr, spread: Expr) -> Expr:
     return S(per_variation**2 * fraction).simplify()
 
 
-def bound_at_enclosed_minimisers(bound: Expr, data: tuple[DataSet, ...]) -> Outcome:
+def bound_at_enclosed_minimisers(bound: Expr, cases: Sequence[tuple[DataSet, Rational]]) -> Outcome:
     """The bound, in r and epsilon, against the sine for f = z^2, the minimiser enclosed.
+
+    ``cases`` are data sets, each with the strength of the penalty.
 
     Since l'' >= 2 alpha, the logits X S of the minimiser are within ||P l'(X U)||/(2 alpha) of
     those of any weights U: the dyadic rationals that the solver returns.
@@ -81,8 +85,8 @@ def bound_at_enclosed_minimisers(bound: Expr, data: tuple[DataSet, ...]) -> Outc
     closest = 0.0
     function = ball_function(bound, variation, epsilon)
     with precision(_BITS):
-        for name, X, alpha in data:
-            sine, r, spread = sine_and_bound(X, alpha)
+        for (name, X), alpha in cases:
+            sine, r, spread = sine_variation_epsilon(X, alpha)
             limit = function(r, spread)
             where = f"{name}, alpha = {alpha}: sin = {sine.str(8)}, bound = {limit.str(8)}"
             if sine > limit:
@@ -93,11 +97,11 @@ def bound_at_enclosed_minimisers(bound: Expr, data: tuple[DataSet, ...]) -> Outc
             closest = max(closest, float(sine / limit))
     return Outcome.tested(
         "ball arithmetic, enclosed minimiser",
-        f"f = z^2 on {len(data)} data sets, sin/bound up to {closest:.3f}",
+        f"f = z^2 on {len(cases)} data sets, sin/bound up to {closest:.3f}",
     )
 
 
-def sine_and_bound(X: Matrix, alpha: Rational) -> tuple[arb, arb, arb]:
+def sine_variation_epsilon(X: Matrix, alpha: Rational) -> tuple[arb, arb, arb]:
     """Enclosures of the sine at the minimiser, of r, and of epsilon, for f = z^2 at alpha.
 
     Parameters
@@ -107,7 +111,7 @@ def sine_and_bound(X: Matrix, alpha: Rational) -> tuple[arb, arb, arb]:
 
     Examples
     --------
-    >>> sine, r, epsilon = sine_and_bound(Matrix([[2, 4], [2, -4], [1, 3]]), Rational(1, 8))
+    >>> sine, r, epsilon = sine_variation_epsilon(Matrix([[2, 4], [2, -4], [1, 3]]), Rational(1, 8))
     >>> sine < r * epsilon / (1 - epsilon**2).sqrt()
     True
     """

@@ -23,9 +23,9 @@ from .closed_forms import closed_form_claim
 from .convexity import prove_convex
 from .evidence import Outcome
 
-__all__ = ["Analysis", "TargetValue", "analyse"]
+__all__ = ["Analysis", "TargetValue", "analyse", "facts"]
 
-STRENGTHS = (0.001, 0.01, 0.1, 0.3, 0.5, 0.9)
+_STRENGTHS = (0.001, 0.01, 0.1, 0.3, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def analyse(penalty: Penalty) -> Analysis:
         closed_form_check=check,
         values=tuple(
             TargetValue(a, target_enclosure(penalty, a, digits=30).str(30, radius=True))
-            for a in STRENGTHS
+            for a in _STRENGTHS
         ),
         derivative=target_derivative(penalty),
         curvature=curvature_at_target(penalty),

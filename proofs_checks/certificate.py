@@ -32,15 +32,14 @@ def certify(
 def _data_facts(data: Dataset, result: FitResult) -> Facts:
     classes = result.classes
     dropped = ", ".join(data.dropped)
-    facts = [
+    return (
         ("samples", str(data.X.shape[0])),
         (
             "features",
             f"{data.X.shape[1]}" + (f" (constant, left out: {dropped})" if dropped else ""),
         ),
         ("classes", "" if classes is None else f"{len(classes)}: {', '.join(map(str, classes))}"),
-    ]
-    return tuple(facts)
+    )
 
 
 def _fit_facts(result: FitResult) -> Facts:

@@ -15,9 +15,10 @@ from ..theory.multiclass import (
     sums_as_symbols,
 )
 from ..theory.symbols import K, k, logits
-from .evidence import Outcome, weakest
-from .prover import Domain, prove, sign_at
+from .evidence import Grade, Outcome, weakest
+from .prover import Domain, prove
 from .smt import prove_implication
+from .witnesses import sign_at
 
 __all__ = [
     "Proposition",
@@ -69,6 +70,7 @@ def _depends_on_the_class(total: Sum) -> bool:
 
 
 _SAMPLE_LOGITS = tuple(map(Rational, (1, 0, -2)))
+_AT_LOGITS = "ball arithmetic at exact logits"
 
 
 def same_function_of_logits(sides: tuple[Expr, Expr]) -> Outcome:
@@ -86,7 +88,8 @@ def _differs_at(difference: Expr, what: str) -> Outcome:
         shown = f"{str(value.subs(point).evalf(16))[:17]}..."
         values = "".join(f", {s} = {v}" for s, v in point.items())
         where = f"K = 3, logits (1, 0, -2), true class 1{values}"
-        return Outcome.refuted("evaluation with exact logits", what, f"{where}: difference {shown}")
+        witness = f"{where}: difference {shown}"
+        return Outcome.refuted(_AT_LOGITS, what, witness, Grade.CERTIFIED)
     return Outcome.undecided("symbolic identity, K symbolic", f"no proof, no witness: {difference}")
 
 
@@ -101,7 +104,7 @@ def symmetric_in_the_logits(f: Expr) -> Outcome:
     point = {s: Rational(1, 10) for s in difference.free_symbols}
     if sign_at(difference, point):
         witness = "K = 3: the logits (1, 0, -2) and (0, 1, -2) give different values"
-        return Outcome.refuted("evaluation with exact logits", "not symmetric", witness)
+        return Outcome.refuted(_AT_LOGITS, "not symmetric", witness, Grade.CERTIFIED)
     return Outcome.undecided("structure", f"symmetry of {f} neither proved nor refuted")
 
 
@@ -117,7 +120,7 @@ def convex_in_the_logits(f: Expr) -> Outcome:
         return outcome
     negative = _negative_direction(f)
     if negative is not None:
-        return Outcome.refuted("evaluation with exact logits", "negative curvature", negative)
+        return Outcome.refuted(_AT_LOGITS, "negative curvature", negative, Grade.CERTIFIED)
     return outcome
 
 

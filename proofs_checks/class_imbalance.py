@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog, root
-from scipy.stats import binomtest
 from sympy import Eq, lambdify
 
 from ..numerics.batched import fit_batch
@@ -23,7 +22,7 @@ from ..theory import high_dimension as balanced
 __all__ = [
     "BiasedPoint",
     "SeparableDraws",
-    "Training",
+    "Setting",
     "quadratic_point",
     "separable_draws",
     "solve_biased_system",
@@ -35,7 +34,7 @@ Array = NDArray[np.float64]
 _ORDER = 256
 
 
-class Training(NamedTuple):
+class Setting(NamedTuple):
     """A penalty, its strength, and the data: lambda, Delta and the fraction of the class +1."""
 
     penalty: str
@@ -59,13 +58,13 @@ class BiasedPoint(NamedTuple):
     bias: float
 
 
-def quadratic_point(training: Training, target: float) -> tuple[float, float, float, float]:
+def quadratic_point(setting: Setting, target: float) -> tuple[float, float, float, float]:
     """a, q, b and gamma for (z - z*)^2/2, from the theory."""
     found = theory.quadratic_solution()
     at = {
-        balanced.aspect_ratio: training.aspect_ratio,
-        balanced.effect: training.effect,
-        theory.positive_fraction: training.positive_fraction,
+        balanced.aspect_ratio: setting.aspect_ratio,
+        balanced.effect: setting.effect,
+        theory.positive_fraction: setting.positive_fraction,
         balanced.target: target,
     }
     keys = (balanced.signal, balanced.noise**2, theory.bias, balanced.envelope)
@@ -73,7 +72,7 @@ def quadratic_point(training: Training, target: float) -> tuple[float, float, fl
     return a, q2**0.5, b, gamma
 
 
-def solve_biased_system(equations: Sequence[Eq], training: Training) -> BiasedPoint:
+def solve_biased_system(equations: Sequence[Eq], setting: Setting) -> BiasedPoint:
     """The (a, q, b) that with some gamma solve four equations in the moments of the proximal step.
 
     Powell's hybrid method from the solution for a quadratic loss.
@@ -82,9 +81,9 @@ def solve_biased_system(equations: Sequence[Eq], training: Training) -> BiasedPo
     ------
     ValueError : the residual of the equations does not vanish.
     """
-    f = kernel(training.penalty)
-    loss = cell_losses(np, f, break_points(f), np.full((2, 1), training.alpha))
-    shares = np.array([training.positive_fraction, 1 - training.positive_fraction])
+    f = kernel(setting.penalty)
+    loss = cell_losses(np, f, break_points(f), np.full((2, 1), setting.alpha))
+    shares = np.array([setting.positive_fraction, 1 - setting.positive_fraction])
     signs = np.array([1.0, -1.0])
     names = (
         balanced.mean_slope,
@@ -102,40 +101,40 @@ def solve_biased_system(equations: Sequence[Eq], training: Training) -> BiasedPo
     def system(unknowns: Array) -> Array:
         a, b = unknowns[:2]
         q, gamma = np.exp(np.clip(unknowns[2:], -20, 20))
-        mean = a * training.effect + signs * b
+        mean = a * setting.effect + signs * b
         both = np.ones(2)
         found = moments(np, loss, mean, np.hypot(a, q) * both, gamma * both, _ORDER)
         values = (found.slope, found.step, found.square, signs * found.step)
-        given = (a, q, b, training.aspect_ratio, training.effect)
+        given = (a, q, b, setting.aspect_ratio, setting.effect)
         return np.asarray(residuals(*(float(shares @ value) for value in values), *given))
 
     level = float(loss.minimiser[0, 0])
-    a, q, b, gamma = quadratic_point(training, level)
+    a, q, b, gamma = quadratic_point(setting, level)
     gamma /= float(loss.curvature(np.array([[level], [level]]))[0, 0])
     found = root(system, [a, b, np.log(q), np.log(gamma)], tol=1e-12)
     worst = float(np.abs(found.fun).max())
     if not worst < 1e-9:
         raise ValueError(
-            f"no solution for {training}: residual {worst:.1e}, expected 1e-9; choose data and a "
+            f"no solution for {setting}: residual {worst:.1e}, expected 1e-9; choose data and a "
             "loss for which there is a minimiser"
         )
     return BiasedPoint(float(found.x[0]), float(np.exp(found.x[2])), float(found.x[1]))
 
 
 def trained_weights(
-    training: Training, samples: int = 120, seeds: int = 32
+    setting: Setting, samples: int = 120, seeds: int = 32
 ) -> tuple[Array, Array, Array]:
     """S_1, ||S_perp|| and b of the training minimisers of seeded data sets, (seeds,) each."""
     rng = np.random.default_rng(2714)
-    features = round(training.aspect_ratio * samples)
-    y = np.where(np.arange(samples) < round(training.positive_fraction * samples), 1, -1)
+    features = round(setting.aspect_ratio * samples)
+    y = np.where(np.arange(samples) < round(setting.positive_fraction * samples), 1, -1)
     x = rng.standard_normal((seeds, samples, features))
-    x[:, :, 0] += training.effect * y
+    x[:, :, 0] += setting.effect * y
     found = fit_batch(
         x,
         np.broadcast_to(y, (seeds, samples)),
-        penalty=training.penalty,
-        alpha=training.alpha,
+        penalty=setting.penalty,
+        alpha=setting.alpha,
         bias=True,
     )
     return found.weights[:, 0], np.linalg.norm(found.weights[:, 1:], axis=1), found.bias
@@ -168,5 +167,7 @@ def separable_draws(
             np.zeros(features + 1), A_ub=rows, b_ub=-np.ones(samples), bounds=(None, None)
         )
         found += int(program.status == 0)
+    from scipy.stats import binomtest  # slow to import
+
     interval = binomtest(found, draws).proportion_ci(0.99)
     return SeparableDraws(found, draws, float(interval.low), float(interval.high))

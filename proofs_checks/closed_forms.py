@@ -12,6 +12,7 @@ from sympy import (
     Expr,
     Gt,
     Interval,
+    LambertW,
     Piecewise,
     Rational,
     S,
@@ -27,13 +28,15 @@ from sympy import (
 from ..theory.identities import in_exponentials, is_identically_zero
 from ..theory.losses import x as positive_logit
 from ..theory.penalties import Penalty
+from ..theory.special import RLambertW
 from ..theory.substitution import vanishes_by_definition
 from ..theory.symbols import K, gap, odds, z
 from ..theory.targets import Branch, derivation, target_branches
 from .checks import all_of
 from .claim import Claim, DeferredVariant
 from .evidence import Grade, Outcome
-from .prover import prove, tell
+from .prover import prove
+from .witnesses import sign_at, tell
 
 __all__ = ["closed_form_claim"]
 
@@ -63,6 +66,9 @@ def _branch_solves(branch: Branch) -> Outcome:
     first, *others = map(Rational, (8, 20, 3, 60, "1/2"))
     if refuted := _first_difference(branch, residual, [first]):
         return refuted
+    # Lambert's functions are defined for arguments that are not negative.
+    if not all(w.is_extended_real for w in branch.target.atoms(LambertW, RLambertW)):
+        return Outcome.undecided("substitution", f"{branch.target} is not known to be defined")
     if vanishes_by_definition(residual):
         return Outcome.proved("substitution", f"{branch.equation} at {branch.target}")
     return _first_difference(branch, residual, others) or Outcome.undecided(
@@ -71,15 +77,14 @@ def _branch_solves(branch: Branch) -> Outcome:
 
 
 def _first_difference(branch: Branch, residual: Expr, values: Sequence[Rational]) -> Outcome | None:
-    """A refutation at one of the values of c that lie on the branch."""
+    """A refutation at one of the values of c that are certified to lie on the branch."""
     for value in values:
         point = {s: value if s == odds else Rational(3) for s in residual.free_symbols}
-        if branch.up_to != oo and not value <= branch.up_to.subs(point):
+        if branch.up_to != oo and sign_at(branch.up_to.subs(K, 3) - value, {}) <= 0:
             continue
-        number = residual.subs(point).evalf(30)
-        if number.is_comparable and abs(number) > Rational(1, 10**12):
+        if sign_at(residual, point):
             return Outcome.refuted(
-                "evaluation at 30 digits",
+                "ball arithmetic at a rational point",
                 f"{branch.target} does not solve {branch.equation}",
                 tell(residual, point) if point else f"h - c = {residual} at every c",
                 Grade.CERTIFIED,
@@ -124,8 +129,9 @@ def _same(what: str, value: Expr, claimed: Expr) -> Outcome:
         return Outcome.proved("substitution", f"{what} = {claimed}")
     point = {s: Rational(3) for s in difference.free_symbols}
     witness = f"{what}: {value}, not {claimed}; {tell(difference, point)}"
-    if difference.subs(point).evalf(20).is_zero is False:
-        return Outcome.refuted("substitution", "the branches do not meet", witness)
+    if sign_at(difference, point):
+        method = "ball arithmetic at a rational point"
+        return Outcome.refuted(method, "the branches do not meet", witness, Grade.CERTIFIED)
     return Outcome.undecided("substitution", witness)
 
 

@@ -11,8 +11,9 @@ from ..theory.definedness import is_defined_everywhere
 from ..theory.losses import Piece, is_even, pieces, x
 from ..theory.symbols import z
 from .checks import all_of
-from .evidence import Outcome
-from .prover import is_continuous_on, prove
+from .evidence import Outcome, weakest
+from .prover import continuous_on, prove
+from .witnesses import sign_at
 
 __all__ = ["prove_convex"]
 
@@ -59,17 +60,20 @@ def _bends_upwards(f: Expr, slope: Expr, symbol: Symbol, interval: Interval) -> 
     A derivative taken by SymPy is silent about jumps, so that f and f' have to be continuous.
     """
     domain = {symbol: interval}
-    outcome = prove(Ge(slope.diff(symbol), 0), domain)
-    if outcome.supported and not all(is_continuous_on(e, domain) for e in (f, slope)):
+    outcome = prove(Ge(slope.diff(symbol), 0, evaluate=False), domain)
+    if not outcome.supported:
+        return outcome
+    smooth = [continuous_on(e, domain) for e in (f, slope)]
+    if not all(side.supported for side in smooth):
         return Outcome.undecided("structure", f"it is not known that {f} is smooth on {interval}")
-    return outcome
+    return replace(outcome, grade=weakest([outcome, *smooth]).grade)
 
 
 def _follow_one_another(stretches: tuple[Piece, ...]) -> bool:
     ends = [Rational(0), *(end for p in stretches for end in (p.low, p.high))]
     return (
         all(end.is_number for end in ends)
-        and all(p.low < p.high for p in stretches)
+        and all(p.high == oo or sign_at(p.high - p.low, {}) > 0 for p in stretches)
         and all(a == b for a, b in zip(ends[::2], ends[1::2], strict=False))
     )
 
@@ -81,8 +85,12 @@ def _join(before: Piece, after: Piece) -> tuple[Outcome, ...]:
     if not (is_defined_everywhere(value) and is_defined_everywhere(slope)):
         return (Outcome.undecided("structure", f"no value or slope of f at {after.low}"),)
     return (
-        _with_witness(prove(Eq(value, 0), {}), f"f jumps by {value} at z = {after.low}"),
-        _with_witness(prove(Ge(slope, 0), {}), f"f' jumps by {slope} at z = {after.low}"),
+        _with_witness(
+            prove(Eq(value, 0, evaluate=False), {}), f"f jumps by {value} at z = {after.low}"
+        ),
+        _with_witness(
+            prove(Ge(slope, 0, evaluate=False), {}), f"f' jumps by {slope} at z = {after.low}"
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from sympy import (
     Abs,
@@ -38,7 +39,8 @@ from ..theory.clustering import gaussian_expectation
 from ..theory.quadratic_loss import deviation, hinge_minimiser, in_moments, squared_ratio
 from ..theory.quadratic_loss import mean as mean_symbol
 from ..theory.symbols import z
-from .evidence import Outcome
+from .checks import all_of
+from .evidence import Grade, Outcome
 from .prover import prove
 
 __all__ = ["Population", "counterexample", "evaluated", "is_convex_loss", "needs"]
@@ -54,11 +56,13 @@ def counterexample(
 ) -> Outcome | None:
     """The refutation by the first example that keeps the hypotheses and breaks the conclusion."""
     for example in examples:
-        if all(facts[name](example) for name in sorted(hypotheses)) and example.is_minimised():
-            broken = violation(example)
-            if broken is not None:
-                witness = f"{example.name}: {broken}"
-                return Outcome.refuted("exact counterexample", "the conclusion fails", witness)
+        if not all(facts[name](example) for name in sorted(hypotheses)):
+            continue
+        grade = example.minimality()
+        broken = violation(example) if grade else None
+        if broken is not None:
+            witness = f"{example.name}: {broken}"
+            return Outcome.refuted("exact counterexample", "the conclusion fails", witness, grade)
     return None
 
 
@@ -123,7 +127,7 @@ class Population:
     mean: Matrix
     covariance: Matrix
     optimum: Matrix
-    law: str = "Gaussian"
+    law: Literal["Gaussian", "Cauchy", "finite"] = "Gaussian"
     samples: Matrix | None = None
 
     @property
@@ -174,25 +178,31 @@ class Population:
         left, right = self._slopes_at_zero
         return bool(left == right)
 
-    def is_minimised(self) -> bool:
-        """Whether the weights are shown to minimise the expected convex loss."""
+    def minimality(self) -> Grade:
+        """How well the weights are shown to minimise the expected convex loss; NONE if not."""
         if not self.is_convex:
-            return False
+            return Grade.NONE
         if self.law == "Cauchy":
-            return not self.separates and self._only_zero_has_finite_loss()
-        if self.samples is not None and self.loss.has(Max):
-            quadratic = (self.loss - self.loss.atoms(Max).pop() * self._hinge).as_poly(z)
-            aim = -quadratic.nth(1) / (2 * quadratic.nth(2))
-            return bool(self.optimum == hinge_minimiser(self.samples, aim, self._hinge))
-        if self.loss.is_polynomial(z):
-            return self._is_stationary()
-        return not self.separates and self._rises_from_zero()
+            shown = self._is_zero_with_a_finite_loss_alone()
+        elif self.samples is not None and self.loss.has(Max):
+            shown = self._minimises_with_a_hinge(self.samples)
+        elif self.loss.is_polynomial(z):
+            shown = self._is_stationary()
+        else:
+            return self._rising_from_zero()
+        return Grade.PROVED if shown else Grade.NONE
 
-    @property
-    def _hinge(self) -> Expr:
-        return self.loss.coeff(self.loss.atoms(Max).pop())
+    def _minimises_with_a_hinge(self, samples: Matrix) -> bool:
+        """The loss (z - aim)^2 + slope max(0, -z), by its cases."""
+        (hinge,) = self.loss.atoms(Max)
+        slope = self.loss.coeff(hinge)
+        quadratic = (self.loss - slope * hinge).as_poly(z)
+        if hinge != Max(0, -z) or quadratic.degree() != 2 or quadratic.nth(2) != 1:
+            return False
+        return bool(self.optimum == hinge_minimiser(samples, -quadratic.nth(1) / 2, slope))
 
     def _is_stationary(self) -> bool:
+        """The gradient of a polynomial of the moments, for quadratic losses or Gaussian data."""
         s = Matrix([Symbol(f"S_{i}", real=True) for i in range(self.mean.rows)])
         center, variance = (s.T * self.mean)[0], (s.T * self.covariance * s)[0]
         if self.loss.as_poly(z).degree() <= 2:
@@ -205,27 +215,27 @@ class Population:
         at_optimum = gradient.subs(dict(zip(s, self.optimum, strict=True)))
         return all(entry == 0 for entry in at_optimum)
 
-    def _rises_from_zero(self) -> bool:
+    def _rising_from_zero(self) -> Grade:
         """One feature: E l(s x) rises from s = 0 both ways, with slopes E [l'(0+-) x] for s -> 0+-.
 
         For x = mu + sigma Y, E |x| = sigma sqrt(2/pi) exp(-mu^2/(2 sigma^2))
         + mu erf(mu/(sigma sqrt 2)).
         """
-        if self.mean.rows != 1 or self.law != "Gaussian":
-            return False
+        if self.separates or self.mean.rows != 1 or self.law != "Gaussian":
+            return Grade.NONE
         mu, sigma = self.mean[0], sqrt(self.covariance[0])
         modulus = sigma * sqrt(2 / pi) * exp(-((mu / sigma) ** 2) / 2) + mu * erf(
             mu / (sigma * sqrt(2))
         )
         left, right = self._slopes_at_zero
         above, below = (modulus + mu) / 2, (modulus - mu) / 2
-        return all(
-            prove(Gt(rise, 0), {}).supported
-            for rise in (right * above - left * below, right * below - left * above)
-        )
+        rises = (right * above - left * below, right * below - left * above)
+        shown = all_of(prove(Gt(rise, 0, evaluate=False), {}) for rise in rises)
+        return shown.grade if shown.supported else Grade.NONE
 
-    def _only_zero_has_finite_loss(self) -> bool:
+    def _is_zero_with_a_finite_loss_alone(self) -> bool:
         """E |Y| is infinite, and the loss grows at least linearly on both sides."""
         t = Symbol("t", positive=True)
         infinite = integrate(2 * t / (pi * (1 + t**2)), (t, 0, oo)) == oo
-        return bool(infinite) and self.has_unique_minimum and self.is_nonsingular
+        grows = self.has_unique_minimum and self.is_nonsingular
+        return not self.separates and bool(infinite) and grows

@@ -14,7 +14,6 @@ from numpy.polynomial.hermite_e import hermeval
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
-from scipy.stats import t as student_t
 from sympy import Expr, lambdify
 
 from ..numerics.batched import fit_batch
@@ -32,7 +31,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-MEAN = (0.5, 1.2)
+_MEAN = (0.5, 1.2)
 _NODES = 60
 
 
@@ -58,6 +57,8 @@ def gamma_noise(shape: int) -> Noise:
 
 def student_noise(freedom: int) -> Noise:
     """Student's law over its deviation, more than 4 degrees of freedom: the trapezoidal rule."""
+    from scipy.stats import t as student_t  # slow to import
+
     nodes, step = np.linspace(-30, 30, 301), 0.2
     unit = ((freedom - 2) / freedom) ** 0.5
     weights = step * np.asarray(student_t.pdf(nodes / unit, freedom), dtype=np.float64) / unit
@@ -66,15 +67,15 @@ def student_noise(freedom: int) -> Noise:
 
 def _angle(weights: Array) -> Array:
     """From the mean, which is Fisher's direction here, towards the second axis."""
-    return np.asarray(np.arctan2(weights[..., 1], weights[..., 0]) - np.arctan2(MEAN[1], MEAN[0]))
+    return np.asarray(np.arctan2(weights[..., 1], weights[..., 0]) - np.arctan2(_MEAN[1], _MEAN[0]))
 
 
 def deflection(loss: Loss, noise: Noise) -> float:
     """The angle of the population minimiser to Fisher's direction, by Newton's method."""
     first, second = np.meshgrid(noise.nodes, noise.nodes, indexing="ij")
-    x = np.stack([first.ravel(), second.ravel()], axis=1) + MEAN
+    x = np.stack([first.ravel(), second.ravel()], axis=1) + _MEAN
     shares = np.outer(noise.weights, noise.weights).ravel()
-    s = np.array(MEAN) / 2
+    s = np.array(_MEAN) / 2
     for _ in range(50):
         z = x @ s
         gradient = x.T @ (shares * loss.slope(z))
@@ -92,7 +93,7 @@ def deflection(loss: Loss, noise: Noise) -> float:
 @cache
 def _gaussian(loss: Loss) -> tuple[float, tuple[float, ...]]:
     """a and L_1, ..., L_6 for Gaussian noise, from l' alone."""
-    effect = float(np.hypot(*MEAN))
+    effect = float(np.hypot(*_MEAN))
     g = np.linspace(-10, 10, 2001)
     weights = np.exp(-(g**2) / 2)
     weights /= weights.sum()
@@ -105,8 +106,8 @@ def _gaussian(loss: Loss) -> tuple[float, tuple[float, ...]]:
 
 def predicted(tangent: Expr, loss: Loss, noise: Noise) -> float:
     """A coefficient of the tangent at these cumulants, which carry the powers of e."""
-    effect = float(np.hypot(*MEAN))
-    u = np.array(MEAN) / effect
+    effect = float(np.hypot(*_MEAN))
+    u = np.array(_MEAN) / effect
     v = np.array([-u[1], u[0]])
     a, means = _gaussian(loss)
     values = {
@@ -131,7 +132,7 @@ def trained_deflections(
     The difference varies much less from seed to seed than either direction.
     """
     rng = np.random.default_rng(2716)
-    x = rng.standard_t(freedom, size=(seeds, samples, 2)) * ((freedom - 2) / freedom) ** 0.5 + MEAN
+    x = rng.standard_t(freedom, size=(seeds, samples, 2)) * ((freedom - 2) / freedom) ** 0.5 + _MEAN
     weights = fit_batch(x, penalty=penalty, alpha=alpha).weights
     moments = x.transpose(0, 2, 1) @ x
     fisher = np.linalg.solve(moments, x.sum(axis=1)[:, :, None])[:, :, 0]

@@ -1,4 +1,4 @@
-"""Gradient descent on several seeded problems at once, and intervals for what is seen there.
+"""Gradient descent on several seeded problems at once.
 
 What is simulated is worth OBSERVED: some problems, some seeds, one step size.
 """
@@ -6,38 +6,13 @@ What is simulated is worth OBSERVED: some problems, some seeds, one step size.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Collapse", "Interval", "collapse", "first_reached", "mean_interval", "training_curves"]
+__all__ = ["Collapse", "Curves", "collapse", "first_reached", "training_curves"]
 
 Array = NDArray[np.float64]
-
-_STUDENT_95 = {7: 2.365, 9: 2.262, 11: 2.201, 15: 2.131, 19: 2.093}
-"""Two-sided 95 % quantiles of Student's t, by degrees of freedom."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % confidence interval of a mean."""
-
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"[{self.low:.3g}, {self.high:.3g}]"
-
-
-def mean_interval(values: Array) -> Interval:
-    """Student's 95 % interval for the mean, one value for each seed.
-
-    >>> print(mean_interval(np.array([1.0, 2.0] * 4)))
-    [1.05, 1.95]
-    """
-    half = _STUDENT_95[values.size - 1] * values.std(ddof=1) / np.sqrt(values.size)
-    return Interval(float(values.mean() - half), float(values.mean() + half))
 
 
 def _softmax(logits: Array) -> Array:
@@ -135,6 +110,18 @@ def first_reached(epochs: Array, values: Array, level: float) -> Array:
     return np.where(below.any(axis=0), epochs[below.argmax(axis=0)], np.nan)
 
 
+@dataclass(frozen=True)
+class Curves:
+    """Epochs, and accuracy at each of them: arrays (epochs, seeds)."""
+
+    epochs: Array
+    train: Array
+    test: Array
+    spread: float
+    """The root mean square distance of the last training logits from their class means, over the
+    mean distance of the class means from one another."""
+
+
 def training_curves(
     strength: float,
     *,
@@ -146,17 +133,11 @@ def training_curves(
     epochs: int = 4000,
     every: int = 20,
     tests: int = 200,
-) -> dict[str, Any]:
+) -> Curves:
     """Softmax regression with the penalty ``strength`` times the squared norm of the logits.
 
     Class means e_1, ..., e_K, no noise in their span, unit Gaussian noise across it; balanced
     classes, a bias, gradient descent from zero on the mean loss.
-
-    Returns
-    -------
-    dict : ``epochs``; ``train`` and ``test`` accuracy, arrays (epochs, seeds); ``spread``, the
-        root mean square distance of the last training logits from their class means, over the
-        distance of the class means from one another.
     """
     rng = np.random.default_rng(2602)
     noise = np.ones(features)
@@ -183,9 +164,5 @@ def training_curves(
     spread = np.sqrt(((grouped - centres) ** 2).sum(axis=3).mean())
     distances = np.sqrt(((centres - centres.transpose(0, 2, 1, 3)) ** 2).sum(axis=3))
     distance = distances.sum() / (seeds * classes * (classes - 1))
-    return {
-        "epochs": np.arange(0.0, epochs + 1, every),
-        "train": np.array(train),
-        "test": np.array(test),
-        "spread": float(spread / max(distance, np.finfo(float).tiny)),
-    }
+    relative = float(spread / max(distance, np.finfo(float).tiny))
+    return Curves(np.arange(0.0, epochs + 1, every), np.array(train), np.array(test), relative)

@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..errors import ExpressionError, NotConvexError
@@ -21,7 +20,7 @@ from .exports.catalogue import export, export_ids
 from .exports.custom import exports_of_penalty
 from .exports.program import Export
 from .exports.source import source
-from .mathml import expression_to_mathml, text_to_html
+from .templates import template
 
 __all__ = ["CONTROLS", "Control", "explore_page", "model_script", "write_explore_page"]
 
@@ -90,15 +89,7 @@ def explore_page(penalties: Sequence[str] = ()) -> str:
     >>> explore_page().startswith("<!DOCTYPE html>")
     True
     """
-    environment = Environment(
-        loader=PackageLoader(_PACKAGE, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(formula=expression_to_mathml, text=text_to_html)
-    page = environment.get_template("explore.html.jinja").render(
+    page = template("explore.html.jinja").render(
         controls=CONTROLS,
         penalties=(*CATALOGUE.values(), *_own(penalties)),
         model=Markup(model_script(penalties)),

@@ -13,9 +13,10 @@ from ..theory.symbols import K, gap
 from ..theory.targets import Branch
 from .checks import all_of, convex_in_the_logits, symmetric_in_the_logits
 from .convexity import prove_convex
-from .evidence import Outcome
-from .prover import prove, sign_at
-from .smt import prove_implication
+from .evidence import Grade, Outcome
+from .lemmas import lemmas_hold
+from .prover import prove
+from .witnesses import sign_at
 
 __all__ = ["equations_are_stationarity", "other_classes_share_one_logit"]
 
@@ -54,7 +55,7 @@ def other_classes_share_one_logit(form: _ClosedForm) -> Outcome:
         (
             symmetric,
             convex,
-            *(prove_implication(lemma.hypotheses, lemma.conclusion) for lemma in lemmas),
+            lemmas_hold(lemmas),
         )
     )
 
@@ -82,7 +83,8 @@ def _is_stationarity(
         if possible and not close:
             claimed = branch.equation.lhs.subs(at)
             where = f"K = 3, g = 1: h = {claimed}, both slopes vanish at {possible[0].h.subs(at)}"
-            return Outcome.refuted("exact stationarity", "another condition", where)
+            method = "ball arithmetic at a rational point"
+            return Outcome.refuted(method, "another condition", where, Grade.CERTIFIED)
         return Outcome.undecided("exact stationarity", f"{branch.equation} is not derived")
     slope, in_terms_of_h = theory.high_slope(penalty, fitting[0])
     if not is_identically_zero(slope - in_terms_of_h):

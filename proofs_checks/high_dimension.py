@@ -1,7 +1,4 @@
-"""The limits of high dimension solved numerically, and seeded simulations to hold them against.
-
-Samples are Gaussian signal plus noise with labels absorbed. What is simulated is worth OBSERVED.
-"""
+"""The limits of high dimension for Gaussian signal plus noise, solved numerically."""
 
 from __future__ import annotations
 
@@ -13,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
-from scipy.linalg import eigvalsh_tridiagonal
-from scipy.optimize import brentq, minimize_scalar, nnls, root, root_scalar
+from scipy.optimize import brentq, minimize_scalar, root, root_scalar
 from scipy.special import expit
 from sympy import Eq, Expr, lambdify
 
@@ -22,66 +18,22 @@ from ..numerics import loss_terms
 from ..numerics.kernels import kernel
 from ..numerics.loss_terms import LOGISTIC
 from ..theory import high_dimension as theory
-from .evidence import Grade, Outcome, Status
 
 __all__ = [
-    "Band",
     "Loss",
     "Moments",
     "Point",
-    "band",
     "largest_margin",
-    "largest_margins",
-    "minimisers",
     "moments_at",
-    "not_observed",
-    "observed",
     "penalised",
     "quadratic_point",
     "separability_threshold",
-    "signal_plus_noise",
-    "smallest_eigenvalues",
     "solve_system",
 ]
 
 Array = NDArray[np.float64]
 
 _SWEEPS = 20
-_SIMULATION = "seeded simulation"
-
-
-@dataclass(frozen=True)
-class Band:
-    """A mean over the seeds, four standard errors to each side: all of 99.99 %."""
-
-    low: float
-    high: float
-
-    def holds(self, value: float) -> bool:
-        return self.low <= value <= self.high
-
-    def __str__(self) -> str:
-        return f"[{self.low:.4g}, {self.high:.4g}]"
-
-
-def band(values: Array) -> Band:
-    """The band of the mean of independent values.
-
-    >>> print(band(np.array([1.0, 3.0] * 8)))
-    [0.9672, 3.033]
-    """
-    half = 4 * values.std(ddof=1) / np.sqrt(values.size)
-    return Band(float(values.mean() - half), float(values.mean() + half))
-
-
-def observed(detail: str) -> Outcome:
-    """Support by a seeded simulation."""
-    return Outcome(Status.SUPPORTED, _SIMULATION, detail, Grade.OBSERVED)
-
-
-def not_observed(detail: str, witness: str) -> Outcome:
-    """A refutation by a seeded simulation."""
-    return Outcome.refuted(_SIMULATION, detail, witness, Grade.OBSERVED)
 
 
 @dataclass(frozen=True)
@@ -263,68 +215,6 @@ def moments_at(loss: tuple[str, float], mean: float, spread: float, train_mean: 
     )
 
 
-def signal_plus_noise(
-    samples: int,
-    aspect_ratio: float,
-    means: float,
-    deviations: tuple[float, float],
-    seeds: int,
-    spectrum: Sequence[float] = (1.0,),
-) -> Array:
-    """Data sets (seeds, N, d) with mean mu_f and deviations (sigma_f, sigma_n).
-
-    The noise across the signal has the eigenvalues of ``spectrum``, times sigma_n^2, in turn.
-    """
-    rng = np.random.default_rng(2711)
-    x = rng.standard_normal((seeds, samples, round(aspect_ratio * samples)))
-    x *= deviations[1]
-    x[:, :, 1:] *= np.sqrt(np.resize(spectrum, x.shape[2] - 1))
-    x[:, :, 0] *= deviations[0] / deviations[1]
-    x[:, :, 0] += means
-    return x
-
-
-def minimisers(
-    loss: Loss,
-    aspect_ratio: float,
-    mean: float,
-    *,
-    deviations: tuple[float, float] = (1.0, 1.0),
-    weight_decay: float = 0.0,
-    seeds: int = 32,
-    spectrum: Sequence[float] = (1.0,),
-) -> tuple[Array, Array]:
-    """S_1 and ||S_perp|| of the training minimisers on seeded data, by Newton's method.
-
-    With deviations of 1 these are a and q of whitened data, whose mean is Delta.
-
-    Raises
-    ------
-    ValueError : some gradient is not small after 60 steps.
-    """
-    # N d^2 = 250 000: large for the limits, small enough for BLAS to stay on one thread.
-    samples = round((500 / aspect_ratio) ** (2 / 3))
-    x = signal_plus_noise(samples, aspect_ratio, mean, deviations, seeds, spectrum)
-    transposed = np.ascontiguousarray(x.transpose(0, 2, 1))
-    ridge = weight_decay * np.eye(x.shape[2])
-    right = transposed.sum(axis=2, keepdims=True) * min(loss.target, 2.0)
-    s = np.linalg.solve(transposed @ x + samples * ridge, right)
-    gradient = np.full_like(s, np.inf)
-    for _ in range(60):
-        z = x @ s
-        gradient = transposed @ loss.slope(z) / samples + weight_decay * s
-        if np.abs(gradient).max() < 1e-10:
-            break
-        hessian = transposed @ (loss.curvature(z) * x) / samples + ridge
-        s -= np.linalg.solve(hessian, gradient)
-    if not np.abs(gradient).max() < 1e-8:
-        raise ValueError(
-            f"gradient {np.abs(gradient).max():.1e} after 60 Newton steps for {loss.name}; "
-            "expected 1e-8 or less; choose a loss and data with a finite minimiser"
-        )
-    return s[:, 0, 0], np.linalg.norm(s[:, 1:, 0], axis=1)
-
-
 def separability_threshold(threshold: Expr, path: Any, effect: float) -> float:
     """The minimum over c of an expression in c and Delta."""
     value = lambdify((path, theory.effect), threshold)
@@ -335,60 +225,3 @@ def largest_margin(margin: Callable[[float], float]) -> tuple[float, float]:
     """The cosine in (0, 1) that makes kappa(rho) largest, and that kappa."""
     found = minimize_scalar(lambda rho: -margin(rho), bounds=(1e-6, 1 - 1e-9), method="bounded")
     return float(found.x), -float(found.fun)
-
-
-def largest_margins(x: Array) -> tuple[Array, Array]:
-    """kappa and rho of the max-margin direction of each data set; kappa = 0 if not separable.
-
-    The shortest S with all logits >= 1, by non-negative least squares (Lawson, Hanson: LDP).
-    """
-    margins, cosines = [], []
-    for data in x:
-        samples, features = data.shape
-        stacked = np.vstack([data.T, np.ones(samples)])
-        last = np.zeros(features + 1)
-        last[-1] = 1
-        weights, residual = nnls(stacked, last, maxiter=30 * samples)
-        if residual < 1e-8:
-            margins.append(0.0)
-            cosines.append(0.0)
-            continue
-        rest = stacked @ weights - last
-        s = -rest[:-1] / rest[-1]
-        margins.append(float((data @ s).min() / np.linalg.norm(s)))
-        cosines.append(float(s[0] / np.linalg.norm(s)))
-    return np.array(margins), np.array(cosines)
-
-
-def smallest_eigenvalues(
-    aspect_ratio: float, mean: float, noise: float, *, samples: int = 400, seeds: int = 48
-) -> Array:
-    """The smallest eigenvalue of X^T X/N at sigma_f = 0, extrapolated to N -> infinity.
-
-    From N and 4 N samples, with the order N^(-2/3) of the distance from the edge of the bulk.
-    """
-    rng = np.random.default_rng(2712)
-    few, many = (
-        np.array([_smallest_eigenvalue(rng, n, aspect_ratio, mean, noise) for _ in range(seeds)])
-        for n in (samples, 4 * samples)
-    )
-    weight = 4 ** (2 / 3)
-    return np.asarray((weight * many - few) / (weight - 1))
-
-
-def _smallest_eigenvalue(
-    rng: np.random.Generator, samples: int, aspect_ratio: float, mean: float, noise: float
-) -> float:
-    """Rotations of the rows and of the noise columns make X = [mu_f 1 | sigma_n Xi] bidiagonal.
-
-    The diagonal is mu_f sqrt(N), then sigma_n chi with N - 1, N - 2, ... degrees of freedom; above
-    it stand sigma_n chi with d - 1, ..., 1. So X^T X is tridiagonal, exactly in law.
-    """
-    features = round(aspect_ratio * samples)
-    above = noise * np.sqrt(rng.chisquare(np.arange(features - 1, 0, -1)))
-    below = noise * np.sqrt(rng.chisquare(np.arange(samples - 1, samples - features, -1)))
-    diagonal = np.concatenate(([mean * np.sqrt(samples)], below))
-    squares = diagonal**2
-    squares[1:] += above**2
-    found = eigvalsh_tridiagonal(squares, diagonal[:-1] * above, select="i", select_range=(0, 0))
-    return float(found[0] / samples)

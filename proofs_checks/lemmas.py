@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..theory.alignment import Lemma
+from .checks import all_of
 from .evidence import Outcome
 from .smt import prove_implication
 
-__all__ = ["lemma_is_valid"]
+__all__ = ["lemma_is_valid", "lemmas_hold"]
 
 
 def lemma_is_valid(lemma: Lemma) -> Outcome:
@@ -23,3 +26,8 @@ def lemma_is_valid(lemma: Lemma) -> Outcome:
             where = ", ".join(f"{s} = {v}" for s, v in point.items())
             return Outcome.refuted("exact evaluation", f"not {lemma.conclusion}", where)
     return prove_implication(lemma.hypotheses, lemma.conclusion, timeout_ms=10000)
+
+
+def lemmas_hold(lemmas: Iterable[Lemma]) -> Outcome:
+    """Every lemma is valid, by :func:`lemma_is_valid`."""
+    return all_of(map(lemma_is_valid, lemmas))

@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 from scipy.special import lambertw, logsumexp
 from sympy import Eq, Symbol, lambdify
 
+from ..errors import NotConvergedError
 from ..numerics.fit import fit
 from ..numerics.kernels import kernel
 from ..numerics.loss_terms import Logits
@@ -69,17 +70,24 @@ def _step(z: Array, labels: Array, gamma: float) -> Array:
     p_k + gamma exp(p_k - L) = Z_k + gamma y_k =: T_k, so that gamma exp(p_k - L) is Lambert's
     W(gamma exp(T_k - L)). The sum of exp(p_k - L) over k is one; it is convex and falls in L, so
     that Newton's method from the left meets the root.
+
+    Raises
+    ------
+    NotConvergedError : that sum is not one after 100 steps.
     """
     t = z + gamma * labels
     total = t.max(axis=1) - gamma
-    shares = np.zeros_like(t)
     for _ in range(100):
         shares = lambertw(gamma * np.exp(t - total[:, None])).real / gamma
         excess = shares.sum(axis=1) - 1
-        if np.abs(excess).max() < 1e-13:
-            break
+        worst = np.abs(excess).max()
+        if worst < 1e-13:
+            return np.asarray(gamma * (labels - shares))
         total += excess / np.sum(shares / (1 + gamma * shares), axis=1)
-    return np.asarray(gamma * (labels - shares))
+    raise NotConvergedError(
+        f"the proximal step at gamma = {gamma:g} has probabilities that sum to 1 within "
+        f"{worst:.1e} after 100 steps; expected 1e-13"
+    )
 
 
 @cache
@@ -159,7 +167,7 @@ class Training(NamedTuple):
 @cache
 def trainings(setting: Setting, samples: int, seeds: int) -> tuple[Training, ...]:
     """One for each seed."""
-    K, mu, along, across = setting.classes, *setting[4:7]
+    K, along, across = setting.classes, setting.signal_noise, setting.orthogonal_noise
     plane = np.eye(K) - 1 / K
     loss = class_loss(kernel(setting.penalty), setting.alpha, K)
     seen = []
@@ -167,7 +175,7 @@ def trainings(setting: Setting, samples: int, seeds: int) -> tuple[Training, ...
         data = signal_plus_noise(
             samples,
             round(setting.aspect_ratio * samples),
-            signal=mu,
+            signal=setting.signal,
             signal_noise=along,
             orthogonal_noise=across,
             classes=K,

@@ -32,6 +32,7 @@ from .weaker import is_still_true
 from .workers import in_processes, start
 
 __all__ = [
+    "MUTANTS_PER_CLAIM",
     "Fate",
     "Mutant",
     "MutantReport",

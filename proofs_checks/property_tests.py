@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 from .evidence import Evidence, Grade
@@ -86,6 +87,7 @@ class PropertyRun:
         return (Evidence("property tests, recorded run", detail, Grade.TESTED.name, 0.0),)
 
 
+@cache
 def property_run() -> PropertyRun | None:
     """The recorded run; None where none is recorded."""
     path = files(__package__).joinpath("thorough.json")

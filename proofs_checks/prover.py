@@ -3,15 +3,15 @@
 In this order: a witness at one of a few rational points, its sign certified by ball arithmetic;
 exact algebra with assumptions; z3, with exp(z) as a variable of its own; a witness at many points;
 ball arithmetic with subdivision on the compact part of the domain and an analytic bound on its
-tails. No relation is proved before both of
-its sides are shown to be real and finite on the whole domain: algebra cancels poles.
+tails. No relation is proved before both of its sides are shown to be real and finite on the whole
+domain: algebra cancels poles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from itertools import chain, islice
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
 
 from flint import arb
 from sympy import (
@@ -25,7 +25,6 @@ from sympy import (
     Le,
     Lt,
     Ne,
-    Rational,
     S,
     Symbol,
     factor,
@@ -36,31 +35,19 @@ from sympy import (
 )
 from sympy.core.relational import Relational
 
-from ..numerics.balls import BallFunction, ball, ball_function, precision
 from ..theory.definedness import conditions
 from ..theory.identities import in_exponentials, is_identically_zero, split_exponentials
-from .evidence import Grade, Outcome
-from .smt import admits, prove_implication
-from .subdivision import BITS, Domain, certify, tail_start
+from .evidence import Grade, Outcome, weakest
+from .smt import prove_implication
+from .subdivision import Domain, certify
+from .witnesses import first_nonzero, first_witness, values_on
 
-__all__ = [
-    "Domain",
-    "certify_positive",
-    "find_witness",
-    "is_continuous_on",
-    "prove",
-    "sign_at",
-    "tail_start",
-    "tell",
-]
+__all__ = ["Domain", "certify_positive", "continuous_on", "prove"]
 
 _MAX_BOXES = 20000
 _MAX_BOXES_OF_A_CONDITION = 2000
-_MAX_POINTS = 600
 _FIRST_POINTS = 60
 """So many points are tried before a proof is: most false statements fail at one of them."""
-
-_Values = Iterator[tuple[dict[Symbol, Rational], arb]]
 
 
 def prove(relation: Relational, domain: Domain) -> Outcome:
@@ -109,18 +96,18 @@ def prove(relation: Relational, domain: Domain) -> Outcome:
     if not isinstance(relation, (Gt, Ge, Lt, Le)):
         raise TypeError(f"expected an equation or an inequality, got {relation}")
     positive = relation.gts - relation.lts
-    values = _values(positive, domain)
-    witness = _first_witness(islice(values, _FIRST_POINTS), positive, strict)
+    values = values_on(positive, domain)
+    witness = first_witness(islice(values, _FIRST_POINTS), positive, strict)
     if witness is not None:
         return _refuted(relation, witness)
-    open_condition = _open_condition(relation.args, domain)
-    if open_condition is None and (proof := _proved_positive(positive, domain, strict)):
-        return proof
-    witness = _first_witness(values, positive, strict)
+    defined = _defined(relation.args, domain)
+    if defined.supported and (proof := _proved_positive(positive, domain, strict)):
+        return replace(proof, grade=min(proof.grade, defined.grade))
+    witness = first_witness(values, positive, strict)
     if witness is not None:
         return _refuted(relation, witness)
-    if open_condition is not None:
-        return Outcome.undecided("domain of definition", f"{relation}: {open_condition}")
+    if not defined.supported:
+        return Outcome.undecided(defined.method, f"{relation}: {defined.detail}")
     return certify(positive, domain, _MAX_BOXES)
 
 
@@ -159,24 +146,21 @@ def _check_domain(relation: Relational, domain: Domain) -> None:
 
 def _prove_equality(relation: Eq, domain: Domain) -> Outcome:
     difference = relation.lhs - relation.rhs
-    values = _values(difference, domain)
-    witness = _first_nonzero(islice(values, _FIRST_POINTS), difference)
+    values = values_on(difference, domain)
+    witness = first_nonzero(islice(values, _FIRST_POINTS), difference)
     if witness is not None:
         return _refuted(relation, witness)
     identical = is_identically_zero(difference)
-    witness = None if identical else _first_nonzero(values, difference)
+    witness = None if identical else first_nonzero(values, difference)
     if witness is not None:
         return _refuted(relation, witness)
     if not identical:
         return Outcome.undecided("symbolic identity", f"no proof and no witness for {relation}")
-    open_condition = _open_condition(relation.args, domain)
-    if open_condition is not None:
-        return Outcome.undecided("domain of definition", f"{relation}: {open_condition}")
-    return Outcome.proved("symbolic identity", f"{relation.lhs} = {relation.rhs}")
-
-
-def _first_nonzero(values: _Values, expression: Expr) -> str | None:
-    return next((tell(expression, point) for point, value in values if _sign_of(value)), None)
+    defined = _defined(relation.args, domain)
+    if not defined.supported:
+        return Outcome.undecided(defined.method, f"{relation}: {defined.detail}")
+    proof = Outcome.proved("symbolic identity", f"{relation.lhs} = {relation.rhs}")
+    return replace(proof, grade=defined.grade)
 
 
 def _proved_positive(expression: Expr, domain: Domain, strict: bool) -> Outcome | None:
@@ -189,45 +173,42 @@ def _proved_positive(expression: Expr, domain: Domain, strict: bool) -> Outcome 
     )
 
 
-def is_continuous_on(expression: Expr, domain: Domain) -> bool:
-    """Whether the expression is proved to be real, finite and continuous on the domain.
+def continuous_on(expression: Expr, domain: Domain) -> Outcome:
+    """Whether the expression is real, finite and continuous on the domain: support, or undecided.
 
     >>> z = Symbol("z", real=True)
-    >>> is_continuous_on(1 / z, {z: Interval(1, 2)}), is_continuous_on(1 / z, {z: Interval(-1, 2)})
-    (True, False)
+    >>> [continuous_on(1 / z, {z: Interval(low, 2)}).status.value for low in (1, -1)]
+    ['supported', 'undecided']
     """
-    return _open_condition([expression], domain, continuous=True) is None
+    return _defined([expression], domain, continuous=True)
 
 
-def _open_condition(
-    expressions: Iterable[Expr], domain: Domain, *, continuous: bool = False
-) -> str | None:
-    """A condition for the expressions to be defined that is not proved to hold, or None."""
+def _defined(expressions: Iterable[Expr], domain: Domain, *, continuous: bool = False) -> Outcome:
+    """Whether all conditions for the expressions to be defined hold, as the worst of them does."""
+    method = "domain of definition"
+    outcomes = [Outcome.proved(method, "the expressions are defined")]
     for expression in expressions:
         needed = conditions(expression, continuous=continuous)
         if needed is None:
-            return f"it is not known where {expression} is defined"
+            return Outcome.undecided(method, f"it is not known where {expression} is defined")
         for condition in needed:
-            if not _condition_holds(condition, domain):
-                return f"{condition} is not proved"
-    return None
+            outcome = _condition(condition, domain)
+            if not outcome.supported:
+                return Outcome.undecided(method, f"{condition} is not proved")
+            outcomes.append(outcome)
+    return weakest(outcomes)
 
 
-def _condition_holds(condition: Relational, domain: Domain) -> bool:
+def _condition(condition: Relational, domain: Domain) -> Outcome:
     """By induction along the list of conditions, both sides are defined."""
     if isinstance(condition, Ne):
         difference = condition.lhs - condition.rhs
-        value = next((value for _, value in _values(difference, domain)), arb(1))
-        side = -1 if value < 0 else 1
-        return _is_positive(side * difference, domain, True)
-    positive, strict = condition.gts - condition.lts, isinstance(condition, (Gt, Lt))
-    return _is_positive(positive, domain, strict)
-
-
-def _is_positive(expression: Expr, domain: Domain, strict: bool) -> bool:
-    """For an expression that is defined on the whole domain."""
-    proof = _proved_positive(expression, domain, strict)
-    return (proof or certify(expression, domain, _MAX_BOXES_OF_A_CONDITION)).supported
+        value = next((value for _, value in values_on(difference, domain)), arb(1))
+        positive, strict = (-1 if value < 0 else 1) * difference, True
+    else:
+        positive, strict = condition.gts - condition.lts, isinstance(condition, (Gt, Lt))
+    proof = _proved_positive(positive, domain, strict)
+    return proof or certify(positive, domain, _MAX_BOXES_OF_A_CONDITION)
 
 
 def _refuted(relation: Relational, witness: str) -> Outcome:
@@ -238,8 +219,11 @@ def _refuted(relation: Relational, witness: str) -> Outcome:
 def _positive_by_signs(form: Expr, domain: Domain, strict: bool) -> Outcome | None:
     """SymPy's assumptions, on symbols that carry the sign of their domain.
 
-    Cancelled poles do not matter here: the expression is known to be defined.
+    Cancelled poles do not matter here: the expression is known to be defined. The sign of a number
+    that is not rational SymPy takes from its value in floating point, which proves nothing.
     """
+    if form.is_number and not form.is_Rational:
+        return None
     marked = form.subs({symbol: _with_sign(symbol, i) for symbol, i in domain.items()})
     if marked.is_positive or (not strict and marked.is_nonnegative):
         return Outcome.proved("symbolic sign", f"{form} {'>' if strict else '>='} 0")
@@ -270,7 +254,8 @@ def _positive_by_smt(expression: Expr, domain: Domain, strict: bool) -> Outcome 
         if interval.sup != oo:
             hypotheses.append((Lt if interval.right_open else Le)(symbol, interval.sup))
     numerator, denominator = fraction(together(reduced))
-    goal = (Gt if strict else Ge)(numerator * denominator, 0)
+    # Left as it stands: SymPy would decide a relation of numbers by floating point.
+    goal = (Gt if strict else Ge)(numerator * denominator, 0, evaluate=False)
     if not denominator.is_number:
         goal = And(goal, Ne(denominator, 0))
     try:
@@ -280,101 +265,11 @@ def _positive_by_smt(expression: Expr, domain: Domain, strict: bool) -> Outcome 
     return outcome if outcome.supported else None
 
 
-def sign_at(expression: Expr, point: Mapping[Symbol, Rational]) -> int:
-    """The certified sign of the expression at a rational point, or 0 where none is certified."""
-    return _sign_of(_value_at(ball_function(expression, *point), point))
-
-
-def _values(expression: Expr, domain: Domain) -> _Values:
-    """Points of the domain and the enclosures there; none for a function without enclosure."""
-    try:
-        function = ball_function(expression, *domain)
-    except TypeError:
-        return
-    for point in _rational_points(domain):
-        yield point, _value_at(function, point)
-
-
-def _value_at(function: BallFunction, point: Mapping[Symbol, Rational]) -> arb:
-    for bits in (BITS, 4 * BITS):
-        with precision(bits):
-            value = function(*map(ball, point.values()))
-            if _sign_of(value):
-                break
-    return value
-
-
-def _sign_of(value: arb) -> int:
-    return int(value > 0) - int(value < 0)
-
-
-def find_witness(expression: Expr, domain: Domain, *, strict: bool) -> str | None:
-    """A rational point of the domain at which ``expression`` is certified not to be positive."""
-    return _first_witness(_values(expression, domain), expression, strict)
-
-
-def _first_witness(values: _Values, expression: Expr, strict: bool) -> str | None:
-    for point, value in values:
-        vanishes = strict and value.is_finite() and value.contains(0)
-        if value < 0 or (vanishes and simplify(expression.subs(point)) == 0):
-            return tell(expression, point)
-    return None
-
-
-def tell(expression: Expr, point: Mapping[Symbol, Rational]) -> str:
-    """The point and the value there, as the ledger shows a witness."""
-    where = ", ".join(f"{symbol} = {value}" for symbol, value in point.items())
-    value = expression.subs(point)
-    exact = value if value.is_Rational else f"{str(value.evalf(16))[:17]}..."
-    return f"{where} gives {exact}"
-
-
-def _rational_points(domain: Domain) -> Iterator[dict[Symbol, Rational]]:
-    """Points of the domain, tame ones first."""
-    choices = [
-        [v for v in _numbers_in(interval) if admits(symbol, v)]
-        for symbol, interval in domain.items()
-    ]
-    sizes = [len(c) for c in choices]
-    steps = (_indices(sizes, total) for total in range(sum(sizes) + 1))
-    for index in islice(chain.from_iterable(steps), _MAX_POINTS):
-        yield {s: c[i] for s, c, i in zip(domain, choices, index, strict=True)}
-
-
-@cache
-def _numbers_in(interval: Interval) -> tuple[Rational, ...]:
-    """Rational numbers in an interval, tame ones first."""
-    ladder = [0, 1, 2, 3, 5, 8, 20, *(Rational(1, n) for n in (2, 3, 10, 1000))]
-    signed = [Rational(v) for v in ladder] + [-Rational(v) for v in ladder if v]
-    inside = [v for v in signed if v in interval]
-    if interval.inf.is_finite and interval.sup.is_finite:
-        span = interval.sup - interval.inf
-        more = [interval.inf + span * Rational(i, 16) for i in (8, 1, 15, 4, 12)]
-        inside += [v for v in more if v.is_Rational and v not in inside and v in interval]
-    return tuple(inside)
-
-
-def _indices(sizes: Sequence[int], total: int) -> Iterator[tuple[int, ...]]:
-    """The indices into sequences of these sizes that sum to a total.
-
-    >>> list(_indices([2, 3], 2))
-    [(0, 2), (1, 1)]
-    """
-    if not sizes:
-        yield from [()] if total == 0 else []
-        return
-    for first in range(min(sizes[0], total + 1)):
-        for rest in _indices(sizes[1:], total - first):
-            yield (first, *rest)
-
-
 def certify_positive(expression: Expr, domain: Domain) -> Outcome:
     """Ball arithmetic: tails by an analytic bound, the compact rest by subdivision.
 
     At most one symbol may range over an unbounded interval. The strict inequality is certified,
     also where the weak one was asked for.
     """
-    open_condition = _open_condition([expression], domain)
-    if open_condition is not None:
-        return Outcome.undecided("domain of definition", open_condition)
-    return certify(expression, domain, _MAX_BOXES)
+    defined = _defined([expression], domain)
+    return certify(expression, domain, _MAX_BOXES) if defined.supported else defined

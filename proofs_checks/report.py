@@ -6,23 +6,23 @@ import math
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from functools import cache
 from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .mathml import expression_to_mathml, text_to_html
+from .claim import Entry, Verdict
+from .evidence import Grade
+from .mathml import text_to_html
+from .templates import template
 
 if TYPE_CHECKING:
-    from sympy import Basic
-
+    from ..theory.derivations import Derivation
+    from .ledger import Ledger
     from .plots import Figure
 
 __all__ = [
@@ -35,78 +35,9 @@ __all__ = [
     "render_page",
     "render_report",
     "text_section",
-    "write_report",
 ]
 
-VERDICTS = ("holds", "holds if", "misprinted", "refuted", "open")
-GRADES = ("PROVED", "CERTIFIED", "TESTED", "OBSERVED", "NONE")
 _LIBRARIES = ("numpy", "scipy", "sympy", "mpmath", "python-flint", "z3-solver", "hypothesis")
-
-
-class _Step(Protocol):
-    @property
-    def rule(self) -> str: ...
-    @property
-    def expression(self) -> Basic: ...
-
-
-class _Derivation(Protocol):
-    @property
-    def title(self) -> str: ...
-    @property
-    def steps(self) -> Sequence[_Step]: ...
-
-
-class _Evidence(Protocol):
-    @property
-    def method(self) -> str: ...
-    @property
-    def detail(self) -> str: ...
-    @property
-    def grade(self) -> str: ...
-    @property
-    def seconds(self) -> float: ...
-
-
-class _Controls(Protocol):
-    @property
-    def rejected(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-    @property
-    def details(self) -> Sequence[tuple[str, str]]: ...
-
-
-class _Entry(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def statement(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def verdict(self) -> str: ...
-    @property
-    def grade(self) -> str: ...
-    @property
-    def hypotheses(self) -> Sequence[str]: ...
-    @property
-    def corrected(self) -> str | None: ...
-    @property
-    def witness(self) -> str | None: ...
-    @property
-    def evidence(self) -> Sequence[_Evidence]: ...
-    @property
-    def controls(self) -> _Controls: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def derivation(self) -> _Derivation | None: ...
-
-
-class _Ledger(Protocol):
-    @property
-    def entries(self) -> Iterable[_Entry]: ...
 
 
 @dataclass(frozen=True)
@@ -138,7 +69,7 @@ def facts_section(title: str, facts: Mapping[str, str]) -> Section:
     return Section(title, part("facts", facts))
 
 
-def derivation_section(derivation: _Derivation) -> Section:
+def derivation_section(derivation: Derivation) -> Section:
     """The steps of a derivation: the rule in words, then the formula."""
     return Section(derivation.title, part("steps", derivation))
 
@@ -174,7 +105,7 @@ def render_page(
 
 
 def render_report(
-    ledger: _Ledger,
+    ledger: Ledger,
     *,
     figures: Sequence[Figure] = (),
     left_out: Sequence[str] = (),
@@ -205,7 +136,7 @@ def render_report(
     entries = list(ledger.entries)
     summary = Section(
         "Summary",
-        part("counts", _cross_table(entries), VERDICTS, _used_grades(entries))
+        part("counts", _cross_table(entries), tuple(Verdict), _used_grades(entries))
         + part("facts", _run_facts(entries, left_out, generated or datetime.now(UTC)))
         + (part("explore_link") if explore else Markup()),
         id="summary",
@@ -232,46 +163,20 @@ def render_report(
     )
 
 
-def write_report(
-    ledger: _Ledger,
-    path: str | Path,
-    *,
-    figures: Sequence[Figure] = (),
-    left_out: Sequence[str] = (),
-    recorded: Sequence[Section] = (),
-    explore: bool = False,
-    generated: datetime | None = None,
-    versions: Mapping[str, str] | None = None,
-) -> Path:
-    """Write :func:`render_report`'s page to `path` in UTF-8 and return the path."""
-    path = Path(path)
-    page = render_report(
-        ledger,
-        figures=figures,
-        left_out=left_out,
-        recorded=recorded,
-        explore=explore,
-        generated=generated,
-        versions=versions,
-    )
-    path.write_text(page, encoding="utf-8")
-    return path
-
-
-def _lead(entries: Sequence[_Entry]) -> str:
+def _lead(entries: Sequence[Entry]) -> str:
     totals = _totals(entries)
     phrases = {
-        "holds": ("holds", "hold"),
-        "holds if": (
+        Verdict.HOLDS: ("holds", "hold"),
+        Verdict.HOLDS_IF: (
             "holds under a hypothesis that its statement leaves out",
             "hold under a hypothesis that their statement leaves out",
         ),
-        "misprinted": (
+        Verdict.MISPRINTED: (
             "is misprinted and holds as corrected",
             "are misprinted and hold as corrected",
         ),
-        "refuted": ("is refuted by a witness", "are refuted by a witness"),
-        "open": ("is open", "are open"),
+        Verdict.REFUTED: ("is refuted by a witness", "are refuted by a witness"),
+        Verdict.OPEN: ("is open", "are open"),
     }  # fmt: skip
     parts = [f"{n} {phrases[name][n > 1]}" for name, n in totals.items()]
     if not parts:
@@ -281,7 +186,7 @@ def _lead(entries: Sequence[_Entry]) -> str:
 
 
 def _run_facts(
-    entries: Sequence[_Entry], left_out: Sequence[str], generated: datetime
+    entries: Sequence[Entry], left_out: Sequence[str], generated: datetime
 ) -> dict[str, str]:
     rejected = sum(entry.controls.rejected for entry in entries)
     total = sum(entry.controls.total for entry in entries)
@@ -299,21 +204,21 @@ def _run_facts(
     return facts
 
 
-def _totals(entries: Sequence[_Entry]) -> Counter[str]:
-    counted = Counter(_word(entry.verdict) for entry in entries)
-    return Counter({name: counted[name] for name in VERDICTS if counted[name]})
+def _totals(entries: Sequence[Entry]) -> Counter[Verdict]:
+    counted = Counter(entry.verdict for entry in entries)
+    return Counter({verdict: counted[verdict] for verdict in Verdict if counted[verdict]})
 
 
-def _cross_table(entries: Sequence[_Entry]) -> dict[str, Counter[str]]:
-    table: dict[str, Counter[str]] = {name: Counter() for name in VERDICTS}
+def _cross_table(entries: Sequence[Entry]) -> dict[Verdict, Counter[str]]:
+    table: dict[Verdict, Counter[str]] = {verdict: Counter() for verdict in Verdict}
     for entry in entries:
-        table[_word(entry.verdict)][_word(entry.grade)] += 1
+        table[entry.verdict][entry.grade] += 1
     return table
 
 
-def _used_grades(entries: Sequence[_Entry]) -> list[str]:
-    used = {_word(entry.grade) for entry in entries}
-    return [grade for grade in GRADES if grade in used]
+def _used_grades(entries: Sequence[Entry]) -> list[str]:
+    used = {entry.grade for entry in entries}
+    return [grade.name for grade in sorted(Grade, reverse=True) if grade.name in used]
 
 
 def _versions() -> dict[str, str]:
@@ -326,15 +231,8 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _word(value: str | Enum) -> str:
-    """The text of a verdict or a grade, which may be a member of an enumeration."""
-    if not isinstance(value, Enum):
-        return value
-    return value.value if isinstance(value.value, str) else value.name
-
-
-def _slug(value: str | Enum) -> str:
-    return re.sub("[^a-z]+", "-", _word(value))
+def _slug(verdict: str) -> str:
+    return re.sub("[^a-z]+", "-", verdict)
 
 
 def _seconds(value: float) -> str:
@@ -358,26 +256,12 @@ def mean_text(mean: float, error: float, shown: bool = True) -> str:
 
 def part(name: str, *arguments: Any) -> Markup:
     """One macro of the template as safe HTML."""
-    return Markup(getattr(_template().module, name)(*arguments).strip())
+    return Markup(getattr(_macros(), name)(*arguments).strip())
 
 
 @cache
-def _template() -> Any:
-    package = __name__.rpartition(".")[0]
-    environment = Environment(
-        loader=PackageLoader(package, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def _macros() -> Any:
+    found = template(
+        "report.html.jinja", slug=_slug, seconds=_seconds, mean=mean_text, signed=_signed
     )
-    environment.filters.update(
-        text=text_to_html,
-        formula=expression_to_mathml,
-        word=_word,
-        slug=_slug,
-        seconds=_seconds,
-        mean=mean_text,
-        signed=_signed,
-    )
-    return environment.get_template("report.html.jinja")
+    return found.module

@@ -1,23 +1,16 @@
-"""Checks on exact data: is it separable, and how many labellings are?"""
+"""Separability: of exact data, and of how many labellings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 
-from sympy import Gt, Matrix, Rational, S, Symbol, exp, limit, log, oo
+from sympy import Gt, Matrix, Rational, S, Symbol, limit, oo
 
 from ..theory import cover
 from ..theory import separability as theory
-from ..theory import signal_noise as theory_of_noise
-from ..theory.alignment import Lemma
-from ..theory.identities import is_identically_zero
-from ..theory.losses import is_even
-from ..theory.signal_noise import equivariance, quadratic_member
-from ..theory.symbols import alpha, z
 from .checks import all_of
-from .convexity import prove_convex
 from .evidence import Outcome
+from .lemmas import lemmas_hold
 from .smt import prove_implication
 
 __all__ = [
@@ -25,21 +18,12 @@ __all__ = [
     "HALF",
     "is_separable",
     "labellings_are_counted",
-    "least_squares_is_a_member",
-    "lemmas_hold",
-    "logits_are_equivariant",
     "random_labels_turn_separable_at",
     "rows",
-    "weights_follow_the_regression",
 ]
 
 EXACT = "exact rational data"
 HALF = Rational(1, 2)
-
-
-def lemmas_hold(lemmas: Iterable[Lemma]) -> Outcome:
-    """Every lemma is valid in real arithmetic."""
-    return all_of(prove_implication(lemma.hypotheses, lemma.conclusion) for lemma in lemmas)
 
 
 def is_separable(vectors: Matrix) -> bool:
@@ -109,33 +93,3 @@ def random_labels_turn_separable_at(threshold: Rational, lost: int) -> Outcome:
         f"lambda = {between}, N = {samples}: the fraction of separable labellings is "
         f"{float(fraction):.4g}, and tends to {limit_there}",
     )
-
-
-@cache
-def least_squares_is_a_member() -> bool:
-    """Least squares with target 1 is logit regularisation with an even convex f (alpha = 2/5)."""
-    f = quadratic_member()
-    loss = (1 - alpha) * log(1 + exp(-z)) + alpha * f
-    same = is_identically_zero(loss - (1 - alpha) * ((z - 1) ** 2 - 1) / 4) is True
-    at_strength = f.subs(alpha, Rational(2, 5))
-    return same and is_even(at_strength) and prove_convex(at_strength).supported
-
-
-def weights_follow_the_regression() -> Outcome:
-    """To first order in sigma_f the weights move by minus S_1 times the regression of xi_f on X."""
-    if any(theory_of_noise.first_order_gradient_residuals()):
-        return Outcome.undecided("symbolic derivative", "not l''(z*) x (S_1 xi_f + x^T dS)")
-    if not theory_of_noise.first_order_stationarity().doit().is_ZeroMatrix:
-        return Outcome.undecided("matrix algebra", "the first-order weights are not stationary")
-    return Outcome.proved(
-        "implicit function, matrix algebra",
-        "dS/dsigma_f = -S_1 (X^T X)^-1 X^T xi_f at sigma_f = 0, where S_perp = 0",
-    )
-
-
-def logits_are_equivariant() -> Outcome:
-    """(X A)(A^-1 S) = X S for symbolic N and d."""
-    moved, fixed = equivariance()
-    if moved.doit() != fixed:
-        return Outcome.undecided("matrix algebra", f"{moved} not reduced to {fixed}")
-    return Outcome.proved("matrix algebra", "(X A)(A^-1 S) = X S for invertible A")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
+from itertools import count
 
 from flint import arb
 from sympy import (
@@ -80,12 +81,16 @@ def _subdivide(
     function = ball_function(expression, *symbols)
     with precision(BITS):
         ends = [(_dyadic(low[s], -1), _dyadic(high[s], 1)) for s in symbols]
-        queue = [(-1.0, 0, ends)]
+        # The widest box first; of equals, the one that was made first.
+        made = count()
+        queue = [(-1.0, next(made), ends)]
         done = 0
         while queue:
             _, _, box = heapq.heappop(queue)
             done += 1
             if not function(*(a.union(b) for a, b in box)) > 0:
+                if not box:
+                    return Outcome.undecided("Arb balls", f"no sign of {expression}")
                 if done > max_boxes:
                     where = ", ".join(
                         f"{s} in [{float(a):.6g}, {float(b):.6g}]"
@@ -98,7 +103,7 @@ def _subdivide(
                 middle = arb(((a + b) / 2).mid())
                 for half in ((a, middle), (middle, b)):
                     child = [half if i == axis else side for i, side in enumerate(box)]
-                    heapq.heappush(queue, (-widths[axis], done * 2 + len(queue), child))
+                    heapq.heappush(queue, (-widths[axis], next(made), child))
     return Outcome.certified("Arb balls", "; ".join([f"{done} boxes", *notes]))
 
 

@@ -16,7 +16,7 @@ from logitreg.proofs_checks.alignment_on_data import (
     DataSet,
     bound_at_enclosed_minimisers,
     bound_at_exact_minimisers,
-    sine_and_bound,
+    sine_variation_epsilon,
 )
 from logitreg.proofs_checks.claim import Claim, Repair, judge
 from logitreg.proofs_checks.claims import alignment_extensions, alignment_limits
@@ -200,7 +200,7 @@ def test_enclosed_sine_and_bound_hold_those_of_floats() -> None:
     X = Matrix([[2, 4], [2, 3], [-1, 0], [-4, -3]])
     data = np.array(X).astype(float)
     with precision(160):
-        sine, r, epsilon = sine_and_bound(X, Rational(1, 8))
+        sine, r, epsilon = sine_variation_epsilon(X, Rational(1, 8))
     certificate = lr.alignment(data, lr.fit(data, alpha=0.125).weights, alpha=0.125)
     assert float(sine) == pytest.approx(math.sin(certificate.angle), rel=1e-9)
     assert float(r) == pytest.approx(certificate.variation, rel=1e-9)
@@ -208,12 +208,12 @@ def test_enclosed_sine_and_bound_hold_those_of_floats() -> None:
 
 
 def test_bound_on_data_is_refuted_below_the_ratio_that_is_reached() -> None:
-    data = (DataSet("outliers", theory.outlier_design(14, Rational(1, 100)), Rational(2)),)
+    data = DataSet("outliers", theory.outlier_design(14, Rational(1, 100)))
+    exact, enclosed = ([(data, parameter)] for parameter in (Rational(2), Rational(1, 2)))
     bound = bound_on_sine()
-    assert bound_at_exact_minimisers(bound, data).supported
-    assert bound_at_exact_minimisers(bound * Rational(89, 100), data).supported
-    assert bound_at_exact_minimisers(bound * Rational(88, 100), data).refutes
-    enclosed = (data[0]._replace(parameter=Rational(1, 2)),)
+    assert bound_at_exact_minimisers(bound, exact).supported
+    assert bound_at_exact_minimisers(bound * Rational(89, 100), exact).supported
+    assert bound_at_exact_minimisers(bound * Rational(88, 100), exact).refutes
     assert bound_at_enclosed_minimisers(bound, enclosed).supported
     assert bound_at_enclosed_minimisers(bound / 2, enclosed).refutes
 

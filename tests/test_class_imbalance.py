@@ -20,7 +20,7 @@ from logitreg.numerics.biased_separability import biased_separability_threshold
 from logitreg.numerics.class_imbalance import BiasedAsymptotics, asymptotics_with_bias
 from logitreg.numerics.separable_limit import separability_threshold
 from logitreg.proofs_checks.claims import class_imbalance as claims
-from logitreg.proofs_checks.class_imbalance import Training, separable_draws, solve_biased_system
+from logitreg.proofs_checks.class_imbalance import Setting, separable_draws, solve_biased_system
 from logitreg.theory import class_imbalance as theory
 from logitreg.theory import high_dimension as balanced
 from scipy.optimize import brentq, minimize
@@ -117,8 +117,8 @@ def test_a_quadratic_loss_has_the_closed_form() -> None:
 
 @pytest.mark.parametrize("penalty", ["quadratic", "label-smoothing"])
 def test_another_solver_finds_the_same(penalty: str) -> None:
-    training = Training(penalty, 0.1, 0.6, 1.4, 0.85)
-    point = solve_biased_system(theory.system(), training)
+    setting = Setting(penalty, 0.1, 0.6, 1.4, 0.85)
+    point = solve_biased_system(theory.system(), setting)
     found = asymptotics_with_bias(
         0.6, positive_fraction=0.85, signal=1.4, signal_noise=1.0, alpha=0.1, penalty=penalty
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import mpmath
 import pytest
@@ -111,6 +112,26 @@ def test_a_users_penalty_gets_the_closed_form_of_its_shape() -> None:
     )
     assert closed_form(penalty("z**4")) is None
     assert closed_form(penalty("z**2 + z")) is None
+
+
+@pytest.mark.parametrize("text", ["abs(z) - log(1 + abs(z))", "abs(z) - 2*log(2 + abs(z))"])
+def test_no_closed_form_is_offered_where_an_argument_of_lambert_may_be_negative(text: str) -> None:
+    """z (1 + exp(z)) = c (1 + z): z exp(z) + r z = c with r = 1 - c, negative for c > 1."""
+    assert closed_form(penalty(text)) is None
+    assert closed_form(penalty(text), SEVERAL) is None
+
+
+def test_a_lambert_function_of_a_negative_argument_proves_nothing() -> None:
+    from logitreg.proofs_checks.closed_forms import closed_form_claim
+    from logitreg.theory.special import RLambertW
+
+    claim = closed_form_claim(CATALOGUE["quadratic"], 2, "id", "source", "text")
+    form = claim.printed.content
+    equation = stationary_condition(penalty("abs(z) - log(1 + abs(z))"))
+    branch = replace(form.branches[0], target=RLambertW(1 - odds, odds), equation=equation)
+    outcome = claim.checks[0](replace(form, branches=(branch,)))
+    assert outcome.status.value == "undecided"
+    assert "not known to be defined" in outcome.detail
 
 
 def test_branches_cover_all_strengths_in_order() -> None:
@@ -223,3 +244,31 @@ def test_a_claim_of_a_closed_form_that_theory_does_not_have_is_refused() -> None
     claim = closed_form_claim(CATALOGUE["power"], 2, "id", "source", "text")
     with pytest.raises(ValueError, match="power has no closed form"):
         assert claim.printed.content
+
+
+@pytest.mark.parametrize("name", ["label-smoothing", "quadratic", "huber"])
+def test_a_target_that_is_off_by_far_less_than_float64_is_refuted_by_balls(name: str) -> None:
+    from logitreg.proofs_checks.closed_forms import closed_form_claim
+
+    claim = closed_form_claim(CATALOGUE[name], 2, "id", "source", "text")
+    form = claim.printed.content
+    off = tuple(
+        replace(branch, target=branch.target + Rational(1, 10**60))
+        if branch.equation is not None
+        else branch
+        for branch in form.branches
+    )
+    outcome = claim.checks[0](replace(form, branches=off))
+    assert (outcome.refutes, outcome.grade.name) == (True, "CERTIFIED")
+    assert claim.checks[0](form).grade.name == "PROVED"
+
+
+def test_branches_that_do_not_meet_by_little_are_refuted_by_balls() -> None:
+    from logitreg.proofs_checks.closed_forms import closed_form_claim
+
+    claim = closed_form_claim(CATALOGUE["huber"], 2, "id", "source", "text")
+    form = claim.printed.content
+    first, *rest = form.branches
+    moved = replace(first, up_to=first.up_to + Rational(1, 10**60))
+    outcome = claim.checks[1](replace(form, branches=(moved, *rest)))
+    assert (outcome.refutes, outcome.grade.name) == (True, "CERTIFIED")

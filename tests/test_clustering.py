@@ -33,7 +33,7 @@ from logitreg.theory.clustering import (
 )
 from logitreg.theory.symbols import z
 from mpmath import mp, mpf
-from sympy import Abs, Le, Lt, Matrix, Max, Rational, Symbol, lambdify
+from sympy import Abs, Expr, Le, Lt, Matrix, Max, Rational, Symbol, lambdify
 
 MODULES = (max_margin, clustering, quadratic_loss, fisher_direction, exact_alignment, closeness)
 CLAIMS = {claim.id: claim for module in MODULES for claim in module.CLAIMS}
@@ -176,7 +176,7 @@ def test_kinked_penalty_keeps_noisy_weights_at_zero() -> None:
     kinked = next(p for p in clustering.LOSSES_AND_POPULATIONS if p.loss.has(Abs))
     loss = lambdify(z, kinked.loss, "mpmath")
     assert kinked.has_positive_target
-    assert kinked.is_minimised()
+    assert kinked.minimality().name == "CERTIFIED"
     for s in (mpf("-0.1"), mpf("-0.01"), mpf("0.01"), mpf("0.1"), mpf("0.5")):
         kink = -mpf(1) / 3
         value = mpmath.quad(lambda t, s=s: loss(s * (1 + 3 * t)) * mpmath.npdf(t), [-12, kink, 12])
@@ -186,8 +186,15 @@ def test_kinked_penalty_keeps_noisy_weights_at_zero() -> None:
 def test_weights_that_do_not_minimise_are_no_example() -> None:
     for example in clustering.LOSSES_AND_POPULATIONS:
         shifted = example.optimum + Matrix([1] * example.optimum.rows)
-        assert example.is_minimised()
-        assert not replace(example, optimum=shifted).is_minimised()
+        assert example.minimality()
+        assert not replace(example, optimum=shifted).minimality()
+
+
+@pytest.mark.parametrize("loss", [(z - 2) ** 2 + 6 * Max(0, 1 - z), 2 * (z - 2) ** 2 + Max(0, -z)])
+def test_a_hinge_loss_of_another_form_is_not_taken_for_the_one_that_is_solved(loss: Expr) -> None:
+    (hinged,) = (p for p in clustering.LOSSES_AND_POPULATIONS if p.loss.has(Max))
+    assert hinged.minimality().name == "PROVED"
+    assert not replace(hinged, loss=loss).minimality()
 
 
 def test_convexity_of_losses_with_hinges() -> None:

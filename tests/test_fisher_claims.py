@@ -179,9 +179,9 @@ def test_zero_weights_do_not_minimise_where_one_class_prevails() -> None:
 
 def test_training_curves_start_at_chance_and_fit_the_training_set() -> None:
     curves = training_curves(0.04, seeds=8, epochs=40, every=20)
-    assert curves["train"][0].max() <= 0.2
-    assert curves["train"][-1].min() == 1
-    assert curves["test"][-1].max() < 0.9
+    assert curves.train[0].max() <= 0.2
+    assert curves.train[-1].min() == 1
+    assert curves.test[-1].max() < 0.9
 
 
 def changed(name: str, change: Callable[[Any], Any]) -> Claim:

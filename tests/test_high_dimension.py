@@ -12,16 +12,18 @@ from logitreg.proofs_checks.claims import final_approach as approach_claims
 from logitreg.proofs_checks.claims import high_dimension as claims
 from logitreg.proofs_checks.claims import margin_limits as margin_claims
 from logitreg.proofs_checks.high_dimension import (
-    band,
-    largest_margins,
-    minimisers,
     penalised,
     quadratic_point,
     separability_threshold,
-    signal_plus_noise,
-    smallest_eigenvalues,
     solve_system,
 )
+from logitreg.proofs_checks.high_dimension_samples import (
+    largest_margins,
+    minimisers,
+    signal_plus_noise,
+    smallest_eigenvalues,
+)
+from logitreg.proofs_checks.seeded_simulation import band
 from logitreg.theory import final_approach, high_dimension
 from logitreg.theory.signal_noise import mu_f, sigma_f, sigma_n, signal_weight
 from mpmath import mp, mpf

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from logitreg.numerics.held_by_a_kink import held_by_a_kink
 from logitreg.numerics.high_dimension import asymptotics
-from logitreg.proofs_checks.high_dimension import signal_plus_noise
+from logitreg.proofs_checks.high_dimension_samples import signal_plus_noise
 from numpy.testing import assert_allclose
 from scipy.optimize import linprog
 

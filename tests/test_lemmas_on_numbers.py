@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from logitreg.proofs_checks.lemmas import lemma_is_valid, lemmas_hold
 from logitreg.theory import alignment as aligned
 from logitreg.theory import clustering, cover, gap_reduction, max_margin, separability
 from logitreg.theory import delayed_generalisation as delayed
@@ -147,3 +148,11 @@ def test_its_conclusion_is_attained(lemmas: Lemmas, number: int, text: str) -> N
     at = numbers(lemma, text)
     sides = [(part.lhs.subs(at), part.rhs.subs(at)) for part in And.make_args(lemma.conclusion)]
     assert any(left == right for left, right in sides)
+
+
+def test_several_lemmas_are_judged_as_one_is_at_their_extremal_points() -> None:
+    sharper = aligned.lemmas(displacement=aligned.displacement_bound() / 2)
+    refuted = [lemma for lemma in sharper if lemma_is_valid(lemma).refutes]
+    assert len(refuted) == 1
+    assert lemmas_hold(sharper) == lemma_is_valid(refuted[0])
+    assert lemmas_hold(aligned.lemmas()).grade.name == "PROVED"

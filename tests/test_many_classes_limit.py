@@ -12,6 +12,7 @@ import pytest
 from logitreg.errors import (
     AlphaError,
     DataError,
+    NotConvergedError,
     NotConvexError,
     SeparableError,
     UnsupportedPenaltyError,
@@ -22,8 +23,9 @@ from logitreg.numerics.losses import target_levels
 from logitreg.numerics.many_classes_limit import ClassAsymptotics, asymptotics_many_classes
 from logitreg.numerics.many_classes_problem import Point, Problem, class_loss, expansion
 from logitreg.numerics.simplex_nodes import mean_of_power_sums, product_nodes, scrambled_nodes
+from logitreg.proofs_checks import many_classes_limit as by_other_means
 from logitreg.proofs_checks.claims import many_classes_limit as claims
-from logitreg.proofs_checks.high_dimension import band
+from logitreg.proofs_checks.seeded_simulation import band
 from logitreg.theory import many_classes_limit as theory
 from logitreg.theory.high_dimension import aspect_ratio, excess
 from logitreg.theory.signal_noise import mu_f, sigma_f, sigma_n
@@ -396,3 +398,14 @@ def test_the_derivation_has_no_gaps() -> None:
     assert theory.regression_in_two_parts() == (0, 0)
     assert theory.block_slopes() == (0, 0)
     assert theory.two_classes() == (0, 0)
+
+
+def test_the_other_proximal_step_is_stationary_and_says_where_it_fails() -> None:
+    z = np.random.default_rng(0).standard_normal((200, 3))
+    labels = np.array([0.9, 0.05, 0.05])
+    for gamma in (0.2, 1.0, 30.0):
+        p = z + by_other_means._step(z, labels, gamma)
+        share = np.exp(p - np.logaddexp.reduce(p, axis=1)[:, None])
+        assert_allclose(p - z, gamma * (labels - share), rtol=0, atol=1e-11)
+    with np.errstate(all="ignore"), pytest.raises(NotConvergedError, match=r"gamma = 1e\+06"):
+        by_other_means._step(100 * z, labels, 1e6)

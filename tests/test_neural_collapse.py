@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 from logitreg.proofs_checks.claims import collapse_conditioning, collapse_training, neural_collapse
-from logitreg.proofs_checks.dynamics import collapse, first_reached, mean_interval
+from logitreg.proofs_checks.dynamics import collapse, first_reached
 from logitreg.proofs_checks.local_convergence import descend
+from logitreg.proofs_checks.seeded_simulation import student_band
 from logitreg.theory import neural_collapse as theory
 from logitreg.theory.symbols import K
 from logitreg.theory.words import letters, normal_form
@@ -176,9 +177,9 @@ def test_first_reached_is_nan_where_the_level_is_not_reached() -> None:
 
 def test_interval_covers_the_mean_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
-    draws = [mean_interval(rng.standard_normal(16)) for _ in range(2000)]
-    covered = np.mean([i.low < 0 < i.high for i in draws])
-    assert 0.93 < covered < 0.97
+    for seeds in (5, 16):
+        draws = [student_band(rng.standard_normal(seeds)) for _ in range(2000)]
+        assert 0.94 < np.mean([drawn.holds(0) for drawn in draws]) < 0.96
 
 
 def test_words_are_rewritten_by_relations_wherever_they_stand() -> None:

@@ -17,8 +17,8 @@ from logitreg.numerics import (
     descent,
     euclidean,
     probabilities,
-    saddle_descent,
-    saddle_problem,
+    scalar_descent,
+    scalar_problem,
     scalar_saddle,
 )
 from logitreg.numerics.array_source import printed
@@ -90,12 +90,12 @@ def test_the_lemma_on_weights_about_their_middle_is_attained() -> None:
         assert lemma.conclusion.subs({**at, weight: outside}) == False  # noqa: E712
 
 
-def saddle() -> tuple[saddle_problem.Problem, np.ndarray]:
+def saddle() -> tuple[scalar_problem.Problem, np.ndarray]:
     alpha = np.array([0.2])
     f = kernel("quadratic")
     losses = cell_losses(np, f, break_points(f), alpha[:, None])
-    cells = saddle_problem.Cells(*(np.array([v]) for v in (0.5, 1.5, 0.7, 1.3, 0.3)), alpha)
-    return saddle_problem.Problem(np, losses, cells, 256), alpha
+    cells = scalar_problem.Cells(*(np.array([v]) for v in (0.5, 1.5, 0.7, 1.3, 0.3)), alpha)
+    return scalar_problem.Problem(np, losses, cells, 256), alpha
 
 
 def test_the_hessian_of_the_scalar_saddle_is_the_difference_quotient_of_its_gradient() -> None:
@@ -103,8 +103,8 @@ def test_the_hessian_of_the_scalar_saddle_is_the_difference_quotient_of_its_grad
 
     def derivatives(signal_weight: float, noise: float) -> tuple[Any, Any, float]:
         start = problem.state(np.array([signal_weight]), np.array([noise]), np.ones(1))
-        state = saddle_descent._maximised(problem, saddle_descent._maximised(problem, start))
-        gradient, hessian = saddle_descent._derivatives(problem, state)
+        state = scalar_descent._maximised(problem, scalar_descent._maximised(problem, start))
+        gradient, hessian = scalar_descent._derivatives(problem, state)
         return np.ravel(gradient), np.ravel(hessian), float(state.envelope[0])
 
     def slope(one: tuple[float, float], other: tuple[float, float], width: float) -> Any:

@@ -6,13 +6,9 @@ import pytest
 from logitreg.proofs_checks.checks import convex_in_the_logits, symmetric_in_the_logits
 from logitreg.proofs_checks.convexity import prove_convex
 from logitreg.proofs_checks.evidence import Status
-from logitreg.proofs_checks.prover import (
-    certify_positive,
-    find_witness,
-    is_continuous_on,
-    prove,
-    tail_start,
-)
+from logitreg.proofs_checks.prover import certify_positive, continuous_on, prove
+from logitreg.proofs_checks.subdivision import tail_start
+from logitreg.proofs_checks.witnesses import first_witness, sign_at, values_on
 from logitreg.theory.symbols import K, k, logits, z
 from sympy import (
     Abs,
@@ -32,6 +28,7 @@ from sympy import (
     Symbol,
     atan,
     cosh,
+    erf,
     exp,
     floor,
     log,
@@ -167,14 +164,33 @@ def test_a_domain_within_the_assumptions_is_accepted():
     assert prove(Gt(p + 1 / p - 3, 0), {p: Interval.open(0, 5)}).refutes
 
 
+def witness(expression, domain, *, strict):
+    return first_witness(values_on(expression, domain), expression, strict)
+
+
 def test_a_witness_is_an_admitted_point_of_the_domain():
     even = Symbol("m", even=True)
-    assert find_witness(n * (n - 1), {n: Interval(0, oo)}, strict=False) is None
-    assert find_witness(n * (n - 2), {n: Interval(0, oo)}, strict=False) == "n = 1 gives -1"
-    assert find_witness((even - 1) ** 2, {even: Interval(-oo, oo)}, strict=True) is None
-    assert find_witness(z, {z: Interval.open(0, 1)}, strict=True) is None
-    assert find_witness(z, {z: Interval.Ropen(0, 1)}, strict=True) == "z = 0 gives 0"
-    assert find_witness(1 / z, {z: Interval(0, 1)}, strict=True) is None
+    assert witness(n * (n - 1), {n: Interval(0, oo)}, strict=False) is None
+    assert witness(n * (n - 2), {n: Interval(0, oo)}, strict=False) == "n = 1 gives -1"
+    assert witness((even - 1) ** 2, {even: Interval(-oo, oo)}, strict=True) is None
+    assert witness(z, {z: Interval.open(0, 1)}, strict=True) is None
+    assert witness(z, {z: Interval.Ropen(0, 1)}, strict=True) == "z = 0 gives 0"
+    assert witness(1 / z, {z: Interval(0, 1)}, strict=True) is None
+
+
+def test_a_witness_lies_between_ends_that_are_not_rational():
+    between = {z: Interval.open(log(2), log(8))}
+    assert witness(z - 2, between, strict=False) == "z = 1 gives -1"
+    assert witness(2 - z, between, strict=True) == "z = 2 gives 0"
+    assert witness((z - 3) * (Rational(1, 2) - z), between, strict=True) is None
+
+
+def test_a_sign_is_certified_or_none_is_given():
+    one = {z: Rational(1)}
+    assert sign_at(exp(z) - 2, one) == 1
+    assert sign_at(exp(z) * exp(-z) - 1 - Rational(1, 10**40), one) == -1
+    assert sign_at(exp(z) * exp(-z) - 1, one) == 0
+    assert sign_at(1 / (z - 1), one) == sign_at(floor(z), one) == 0
 
 
 @pytest.mark.parametrize(
@@ -207,10 +223,10 @@ def test_negative_tails_and_other_symbols_enter_by_their_whole_range():
 
 
 def test_continuity_needs_more_than_definedness():
-    assert is_continuous_on(Abs(z), LINE)
-    assert not is_continuous_on(sign(z), LINE)
-    assert not is_continuous_on(1 / z, LINE)
-    assert not is_continuous_on(floor(z), LINE)
+    assert continuous_on(Abs(z), LINE).supported
+    assert not continuous_on(sign(z), LINE).supported
+    assert not continuous_on(1 / z, LINE).supported
+    assert not continuous_on(floor(z), LINE).supported
 
 
 CONVEX = [Abs(z), z**2 + Abs(z), Abs(z) ** 3, Abs(z) ** Rational(3, 2), log(cosh(z)), exp(z)]
@@ -262,3 +278,20 @@ def test_a_witness_is_found_that_does_not_lie_among_the_first_points() -> None:
     assert outcome.witness == "x = 20, y = 20 gives -1"
     vanishing = x * (x - 1) * (x - 2) * y * (y - 1) * (y - 2)
     assert prove(Eq(vanishing * (x - y), 0), square).refutes
+
+
+def test_the_sign_of_a_number_is_certified_unless_it_is_rational():
+    assert prove(Gt(exp(1) - 2, 0, evaluate=False), {}).grade.name == "CERTIFIED"
+    assert prove(Gt(Rational(1, 3), 0, evaluate=False), {}).grade.name == "PROVED"
+    assert prove(Gt(sqrt(2) - 1, 0, evaluate=False), {}).grade.name == "PROVED"  # by z3
+    assert prove(Gt(erf(1) - 1, 0, evaluate=False), {}).witness == "it is -0.15729920705028..."
+    assert certify_positive(log(4) - 2 * log(2), {}).status is Status.UNDECIDED
+
+
+def test_a_proof_is_worth_no_more_than_that_both_sides_are_defined():
+    between = {z: Interval(1, 2)}
+    outcomes = [
+        prove(Eq(log(inside), log(inside), evaluate=False), between)
+        for inside in (1 + z**2, 2 - z * log(z))
+    ]
+    assert [outcome.grade.name for outcome in outcomes] == ["PROVED", "CERTIFIED"]

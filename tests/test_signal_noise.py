@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from logitreg.proofs_checks.claim import Claim, judge
 from logitreg.proofs_checks.claims import invariance, signal_noise
-from logitreg.proofs_checks.separation import least_squares_is_a_member
+from logitreg.proofs_checks.signal_noise import least_squares_is_a_member
 from logitreg.theory import signal_noise as theory
 from logitreg.theory.symbols import alpha, z
 from mpmath import mp

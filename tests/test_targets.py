@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 import array_api_strict
-import logitreg.numerics.targets as targets
 import mpmath
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logitreg.errors import AlphaError, NoFiniteTargetError, NotConvexError
+from logitreg.numerics import solved_targets
 from logitreg.numerics.balls import precision
 from logitreg.numerics.catalogue import CATALOGUE
 from logitreg.numerics.kernels import kernel
@@ -370,9 +370,9 @@ def test_arrays_of_the_standard_keep_their_library_shape_and_dtype(name: str) ->
 def test_numbers_give_floats_and_blocks_do_not_show() -> None:
     assert type(target("quadratic", 0.3)) is float
     assert type(target("quadratic", np.float64(0.3))) is float
-    alpha = np.linspace(0.01, 0.99, 2 * targets._BLOCK + 7)
+    alpha = np.linspace(0.01, 0.99, 2 * solved_targets._BLOCK + 7)
     whole = target("quadratic", alpha)
-    assert whole[targets._BLOCK] == target("quadratic", float(alpha[targets._BLOCK]))
+    assert whole[solved_targets._BLOCK] == target("quadratic", float(alpha[solved_targets._BLOCK]))
     assert target("quadratic", alpha[:0]).shape == (0,)
 
 

@@ -7,7 +7,8 @@ l(z) = (1 - alpha) log(1 + exp(-z)) + alpha f(z). For even f its minimiser z* >=
 
 For K classes the unknown is the gap g = z_high - z_low. Where the condition, cleared of
 denominators, is of degree one in z and of degree one in exp(z), the solution is an r-Lambert
-function; where it is a polynomial in exp(z) of degree at most three, a logarithm of radicals.
+function, if its arguments are not negative: only then is there one real solution. Where the
+condition is a polynomial in exp(z) of degree at most three, it is a logarithm of radicals.
 """
 
 from __future__ import annotations
@@ -259,6 +260,8 @@ def _solve_exponential_linear(residual: Expr, symbol: Symbol) -> Expr | None:
     shift = simplify(b / a)
     r = simplify(c / a * exp(shift))
     y = simplify((b * c / a**2 - d / a) * exp(shift))
+    if not (r.is_nonnegative and y.is_nonnegative):
+        return None
     return (LambertW(y) if r == 0 else RLambertW(r, y)) - shift
 
 

@@ -15,7 +15,7 @@ from ...theory.symbols import alpha, z
 from ..checks import Proposition, all_of, holds_on_its_domain
 from ..claim import Claim, Variant
 from ..evidence import Outcome
-from ..lemmas import lemma_is_valid
+from ..lemmas import lemmas_hold
 from ..matrix_identities import vanishes
 from ..prover import prove
 
@@ -31,17 +31,17 @@ class _Bound(NamedTuple):
 
 def _follows_from_the_lemmas(bound: _Bound) -> Outcome:
     """Every lemma is valid in real arithmetic, and holds where the true one is an equality."""
-    return all_of(map(lemma_is_valid, theory.lemmas(bound.spread, bound.displacement)))
+    return lemmas_hold(theory.lemmas(bound.spread, bound.displacement))
 
 
 def _linearity_follows(bound: Expr) -> Outcome:
     """The lemma is valid for the proposed bound on the sine, and the bound is not negative."""
-    lemmas = map(lemma_is_valid, theory.linearity_lemmas(bound))
+    lemmas = lemmas_hold(theory.linearity_lemmas(bound))
     identities = (vanishes(name, rest) for name, rest in theory.linearity_identities())
     positive = {s: Interval.open(0, oo) for s in (theory.slope, theory.logit_norm)}
     domain = {**positive, theory.error_norm: Interval(0, oo)}
     sign = prove(Ge(bound, 0, evaluate=False), domain)
-    return all_of((*lemmas, sign, *identities))
+    return all_of((lemmas, sign, *identities))
 
 
 _SPREAD, _DISPLACEMENT = theory.relative_spread(), theory.displacement_bound()

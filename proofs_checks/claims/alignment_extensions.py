@@ -36,11 +36,11 @@ from ..alignment_on_data import (
 )
 from ..checks import Proposition, all_of, holds_on_its_domain, identical
 from ..claim import Claim, Variant
-from ..evidence import Outcome
-from ..lemmas import lemma_is_valid
+from ..evidence import Grade, Outcome
+from ..lemmas import lemmas_hold
 from ..matrix_identities import vanishes
-from ..prover import sign_at
 from ..smt import prove_implication
+from ..witnesses import sign_at
 
 __all__ = ["CLAIMS"]
 
@@ -109,7 +109,8 @@ def _slope_factor_holds(factor: Expr) -> Outcome:
         allowed = S(factor).subs(norms) ** 2 * sines.joint
         if sign_at(sines.slope - allowed, {}) > 0:
             where = f"{name}: sin^2 = {sines.slope}, of (S, b) {sines.joint}; allowed {allowed}"
-            return Outcome.refuted("exact rationals", "the slopes are further apart", where)
+            what = "the slopes are further apart"
+            return Outcome.refuted("ball arithmetic, exact data", what, where, Grade.CERTIFIED)
     centred, joint = Symbol("d", nonnegative=True), Symbol("D", nonnegative=True)
     lemma = prove_implication(
         [centred <= joint], Le(centred / _centred_norm, factor * joint / _joint_norm)
@@ -189,7 +190,7 @@ def _matrix_bound_follows(statement: _Multiclass) -> Outcome:
     return all_of(
         (
             vanishes("P R = -P E R + P (L' - V)/w", theory.multiclass_identity()),
-            *map(lemma_is_valid, bound_theory.lemmas()[:3]),
+            lemmas_hold(bound_theory.lemmas()[:3]),
             holds_on_its_domain(
                 [
                     Proposition(

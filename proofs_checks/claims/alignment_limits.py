@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple
 
 from sympy import (
@@ -42,9 +42,9 @@ from ..alignment_on_data import (
 )
 from ..checks import Proposition, all_of, holds_on_its_domain
 from ..claim import Claim, Correction, Repair, Variant
-from ..evidence import Outcome
-from ..prover import sign_at
+from ..evidence import Grade, Outcome
 from ..smt import prove_implication
+from ..witnesses import sign_at
 
 __all__ = ["CLAIMS"]
 
@@ -129,7 +129,8 @@ def _both_factors_vanish(hypotheses: frozenset[str]) -> Outcome:
             for value in _limits(example):
                 if sign_at(value, {}) > 0:
                     where = f"{example.name}: epsilon -> {value} or more"
-                    return Outcome.refuted("exact limit", "epsilon does not vanish", where)
+                    grade = Grade.PROVED if value.is_Rational else Grade.CERTIFIED
+                    return Outcome.refuted("exact limit", "epsilon does not vanish", where, grade)
     low, high, level, error, q, n, t = (
         Symbol(name, positive=True) for name in ("m", "M", "L", "eta", "q", "n", "t")
     )
@@ -211,44 +212,47 @@ _LIMITS = _Limits(
 
 def _outliers() -> tuple[DataSet, ...]:
     return tuple(
-        DataSet(
-            f"{n} rows (1, 0), rows (1 +- {height}, 1)", theory.outlier_design(n, height), ratio
-        )
+        DataSet(f"{n} rows (1, 0), rows (1 +- {height}, 1)", theory.outlier_design(n, height))
         for n in (2, 6, 14)
         for height in (Rational(1, 100), Rational(1, 10), Rational(1, 2))
-        for ratio in (Rational(2), Rational(9), Rational(100))
     )
 
 
-_SMALL = (
-    Matrix([[2, 4], [2, 3], [-1, 0], [-4, -3]]),
-    Matrix([[2, 4], [2, -4], [1, 3]]),
-    Matrix([[1, 1], [1, 2], [0, 3], [1, 4], [4, -2]]),
-    Matrix([[3, 1, 0], [2, -1, 1], [2, 0, -1], [4, 1, 1], [1, 0, 2]]),
+_SMALL = tuple(
+    DataSet(f"X = {rows}", Matrix(rows))
+    for rows in (
+        [[2, 4], [2, 3], [-1, 0], [-4, -3]],
+        [[2, 4], [2, -4], [1, 3]],
+        [[1, 1], [1, 2], [0, 3], [1, 4], [4, -2]],
+        [[3, 1, 0], [2, -1, 1], [2, 0, -1], [4, 1, 1], [1, 0, 2]],
+    )
 )
-
-
-def _small(parameters: tuple[Rational, ...]) -> tuple[DataSet, ...]:
-    return tuple(DataSet(f"X = {X.tolist()}", X, value) for X in _SMALL for value in parameters)
 
 
 def _nearly_sharp() -> DataSet:
     """The residuals are along (10, 10, -19): weights 1 and 2 share them as at equality."""
     corner = Matrix([[1, 19, 0], [-1, 0, 0], [0, 10, 0]])
     name = "rows (1, 19, 0), (-1, 0, 0), (0, 10, 0) and 60 rows (0, 0, 1)"
-    return DataSet(name, corner.col_join(Matrix([[0, 0, 1]] * 60)), Rational(2))
+    return DataSet(name, corner.col_join(Matrix([[0, 0, 1]] * 60)))
 
 
 def _exact_data(bound: Expr) -> Outcome:
-    data = (*_outliers(), *_small((Rational(2), Rational(9))), _nearly_sharp())
-    return bound_at_exact_minimisers(bound, data)
+    two, nine, hundred = map(Rational, (2, 9, 100))
+    cases = (
+        *product(_outliers(), (two, nine, hundred)),
+        *product(_SMALL, (two, nine)),
+        (_nearly_sharp(), two),
+    )
+    return bound_at_exact_minimisers(bound, cases)
 
 
 def _enclosed_data(bound: Expr) -> Outcome:
-    strengths = (Rational(1, 64), Rational(1, 8), Rational(1, 2))
-    designs = [d for d in _outliers() if d.parameter == 2]
-    data = tuple(d._replace(parameter=a) for d in designs for a in strengths[1:])
-    return bound_at_enclosed_minimisers(bound, data + _small(strengths))
+    weak, middle, strong = (Rational(1, n) for n in (64, 8, 2))
+    cases = (
+        *product(_outliers(), (middle, strong)),
+        *product(_SMALL, (weak, middle, strong)),
+    )
+    return bound_at_enclosed_minimisers(bound, cases)
 
 
 CLAIMS = (

@@ -30,6 +30,7 @@ from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..counterexamples import needs
 from ..evidence import Outcome
+from ..lemmas import lemmas_hold
 from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
@@ -47,7 +48,8 @@ def _is_the_squared_cosine(cosine: Expr) -> Outcome:
     exact = (u.T * v)[0] ** 2 / ((u.T * u)[0] * (v.T * v)[0])
     ratios = [squared_ratio(s, *moments(samples)) for s in (chosen, fisher)]
     claimed = cosine.subs({ratio: sqrt(ratios[0]), ratio_of_fisher: sqrt(ratios[1])})
-    if claimed != exact:
+    # A square root is compared by its square.
+    if claimed**2 != exact**2:
         witness = f"X = {samples.tolist()}, S = (1, 2): cos^2 = {exact}, not {claimed}"
         return Outcome.refuted(_EXACT, "not the squared cosine", witness)
     # The Gram matrix X^T X in the part of Sigma, X^T 1 in that of delta.
@@ -128,7 +130,7 @@ def _stays_close(claimed: _Closeness) -> Outcome:
             return Outcome.refuted(_EXACT, "not close though the logits cluster", witness)
         return Outcome.undecided(_EXACT, f"sin^2 = {sine}, r^2 = {squared}")
     r, at = Symbol("r", real=True), {ratio: Rational(1, 2), ratio_of_fisher: 0}
-    if claimed.sine.subs(at) < sqrt(1 - _COSINE.subs(at)):
+    if claimed.sine.subs(at) ** 2 < 1 - _COSINE.subs(at):
         witness = f"r_F = 0, r = 1/2: sin^2 = {1 - _COSINE.subs(at)}, bound {claimed.sine.subs(at)}"
         return Outcome.refuted(_EXACT, "the bound is too small", witness)
     return all_of(
@@ -138,7 +140,7 @@ def _stays_close(claimed: _Closeness) -> Outcome:
                 prove_implication([Ge(ratio, ratio_of_fisher)], Le(1 - _COSINE, claimed.sine**2))
             ),
             needs(prove_implication([Ge(r, 0)], Ge(claimed.sine.subs(ratio, r), 0))),
-            *(prove_implication(x.hypotheses, x.conclusion) for x in alignment.lemmas()),
+            lemmas_hold(alignment.lemmas()),
         )
     )
 

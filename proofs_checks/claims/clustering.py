@@ -35,8 +35,8 @@ from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..counterexamples import Population, counterexample, is_convex_loss, needs
 from ..evidence import Outcome
+from ..lemmas import lemma_is_valid
 from ..prover import prove
-from ..smt import prove_implication
 
 __all__ = ["CLAIMS", "LOSSES_AND_POPULATIONS"]
 
@@ -97,9 +97,7 @@ def _grows_with_scale(scaling: _Scaling) -> Outcome:
                 return Outcome.refuted("exact rationals", "the conclusion fails", witness)
     whole = theory.scaling_lemma(scaling.hypotheses, scaling.conclusion)
     lemmas = (*theory.pointwise_lemmas(scaling.hypotheses), whole)
-    return all_of(
-        needs(prove_implication(x.hypotheses, x.conclusion), scaling.hypotheses) for x in lemmas
-    )
+    return all_of(needs(lemma_is_valid(lemma), scaling.hypotheses) for lemma in lemmas)
 
 
 _WEAK = frozenset({"f convex", "E x = 0", "lambda > 0"})
@@ -227,8 +225,7 @@ def _has_the_smallest_ratio(hypotheses: frozenset[str]) -> Outcome:
     if "Gaussian data" not in hypotheses:
         return Outcome.undecided("cone", "no proof: the law of the logits is not m + s Y")
     return all_of(
-        needs(prove_implication(x.hypotheses, x.conclusion), hypotheses)
-        for x in theory.cone_lemmas(hypotheses)
+        needs(lemma_is_valid(lemma), hypotheses) for lemma in theory.cone_lemmas(hypotheses)
     )
 
 
@@ -341,7 +338,8 @@ def _has_this_slope(slope: _Slope) -> Outcome:
 def _breaks_the_slope(shape: _Shape, coefficient: Expr) -> str | None:
     if shape.f.has(exp):
         m, r = Symbol("mu", positive=True), Symbol("r", positive=True)
-        exponent = shape.f.atoms(exp).pop().args[0].subs(z, m * (1 + r * y)) - y**2 / 2
+        (term,) = shape.f.atoms(exp)
+        exponent = term.args[0].subs(z, m * (1 + r * y)) - y**2 / 2
         if limit(exponent, y, oo) == oo:
             return "E f(mu (1 + r Y)) is infinite for every mu > 0, and so is Q"
         return None

@@ -30,11 +30,12 @@ from ...theory.symbols import K
 from ..cases import prove_in_cases
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
-from ..dynamics import mean_interval
 from ..evidence import Grade, Outcome, Status
 from ..local_convergence import descend
-from ..prover import prove, sign_at
+from ..prover import prove
+from ..seeded_simulation import student_band
 from ..smt import prove_implication
+from ..witnesses import sign_at
 
 __all__ = ["CLAIMS"]
 
@@ -242,7 +243,7 @@ def _descent_converges_faster(given: frozenset[str]) -> Outcome:
         if not all(_OF_THE_SETTING[name](setting) for name in given & set(_OF_THE_SETTING)):
             continue
         plain, smoothed = (descend(setting.classes, s) for s in setting.strengths())
-        saved = mean_interval(np.log(smoothed.steps / plain.steps))
+        saved = student_band(np.log(smoothed.steps / plain.steps))
         kappa = setting.classes - (setting.classes - 1) * setting.strengths()[1]
         error = np.abs(smoothed.factor - (kappa - 1) / (kappa + 1)).max()
         shown = f"K = {setting.classes}, c = {setting.decay}, delta = {setting.smoothing}: "

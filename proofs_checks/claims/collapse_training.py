@@ -16,9 +16,10 @@ from ...theory.neural_collapse import delta
 from ...theory.symbols import K
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
-from ..dynamics import Array, Collapse, collapse, first_reached, mean_interval
+from ..dynamics import Array, Collapse, collapse, first_reached
 from ..evidence import Grade, Outcome, Status
 from ..prover import prove
+from ..seeded_simulation import student_band
 from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
@@ -92,7 +93,7 @@ def _observed(difference: Array, what: str) -> Outcome:
     """Supported if the mean lies below zero with its interval, refuted if it lies above."""
     if not np.isfinite(difference).all():
         return Outcome.undecided(_METHOD, f"{what}: not reached in every run")
-    interval = mean_interval(difference)
+    interval = student_band(difference)
     if interval.high < 0:
         return Outcome(Status.SUPPORTED, _METHOD, f"{what}: {interval}", Grade.OBSERVED)
     if interval.low > 0:

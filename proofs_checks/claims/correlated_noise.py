@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq, root
 from sympy import Eq, Expr, S, Symbol, erf, lambdify, solve, sqrt
 
-from ...numerics.high_dimension import asymptotics
 from ...theory import correlated_noise as spectral
 from ...theory import high_dimension as theory
 from ...theory.correlated_noise import SpectralSystem
@@ -18,19 +16,12 @@ from ...theory.signal_noise import mu_f, sigma_f, sigma_n, signal_weight
 from ...theory.training_limit import training_system, weight_decay
 from ..checks import all_of
 from ..claim import Claim, Variant
-from ..evidence import Grade, Outcome
-from ..high_dimension import (
-    band,
-    largest_margins,
-    minimisers,
-    moments_at,
-    not_observed,
-    observed,
-    penalised,
-    signal_plus_noise,
-)
+from ..evidence import Outcome
+from ..high_dimension_samples import largest_margins, signal_plus_noise
 from ..matrix_identities import vanishes
+from ..seeded_simulation import band, limits_in_bands
 from ..smt import prove_implication
+from ..training_limit import Setting, defect, equations_hold, predicts_trained_weights, solved
 
 __all__ = ["CLAIMS"]
 
@@ -95,7 +86,7 @@ def _largest_margin() -> dict[Symbol, Expr]:
     return {name: value.subs(_margin, 1) for name, value in zip(_moments, found, strict=True)}
 
 
-class _Setting(NamedTuple):
+class _Data(NamedTuple):
     aspect_ratio: float
     signal: float
     signal_noise: float
@@ -104,8 +95,8 @@ class _Setting(NamedTuple):
 
 
 _SPECTRUM = (0.1, 1.0, 4.0)
-_INTERPOLATING = _Setting(1.5, 1.0, 0.5, 1.2, _SPECTRUM)
-_SEPARABLE = _Setting(0.7, 1.0, 0.5, 1.0, _SPECTRUM)
+_INTERPOLATING = _Data(1.5, 1.0, 0.5, 1.2, _SPECTRUM)
+_SEPARABLE = _Data(0.7, 1.0, 0.5, 1.0, _SPECTRUM)
 _START = (0.5, 0.0, -2.0)
 """S_1, log q and log k."""
 
@@ -118,16 +109,14 @@ def _shares(k: float, spectrum: Sequence[float]) -> tuple[float, float, float]:
     return first, second, third
 
 
-def _solved(
-    system: SpectralSystem, regime: dict[Symbol, Expr], setting: _Setting
-) -> tuple[float, float]:
+def _solved(system: SpectralSystem, regime: dict[Symbol, Expr], data: _Data) -> tuple[float, float]:
     """S_1 and ||S_perp||, by Powell's hybrid method.
 
     Raises
     ------
     ValueError : the residual of the equations does not vanish.
     """
-    ratio, mu, deviation, across, spectrum = setting
+    ratio, mu, deviation, across, spectrum = data
     fixed = {_lambda: ratio, mu_f: mu, sigma_f: deviation, sigma_n: across, theory.target: 1}
     names = (signal_weight, _q, _k, _D1, _D2, _E2)
     gaps = [(each.lhs - each.rhs).subs(regime).subs(fixed) for each in system[:3]]
@@ -148,7 +137,6 @@ def _solved(
 
 def _predicts_least_norms_and_margins(system: SpectralSystem) -> Outcome:
     """S_1 and ||S_perp||, rho and the margin of seeded data, four standard errors to each side."""
-    told = []
     ratio, mu, deviation, across, spectrum = _INTERPOLATING
     x = signal_plus_noise(200, ratio, mu, (deviation, across), 16, spectrum)
     weights = np.array([np.linalg.lstsq(data, np.ones(len(data)), rcond=None)[0] for data in x])
@@ -161,108 +149,42 @@ def _predicts_least_norms_and_margins(system: SpectralSystem) -> Outcome:
     except ValueError as failure:
         return Outcome.undecided("seeded simulation", str(failure))
     length = float(np.hypot(*widest))
-    for name, limit, seen in (
-        ("S_1", shortest[0], weights[:, 0]),
-        ("||S_perp||", shortest[1], lengths),
-        ("rho", widest[0] / length, cosines),
-        ("margin", 1 / length, margins),
-    ):
-        shown = f"{name} in {band(seen)}, solved {limit:.4g}"
-        if not band(seen).holds(limit):
-            return not_observed("the means differ", shown)
-        told.append(shown)
-    return observed(f"N = 200, 16 seeds, eigenvalues {spectrum}; {'; '.join(told)}")
-
-
-class _Training(NamedTuple):
-    penalty: str
-    alpha: float
-    setting: _Setting
-    decay: float
+    comparisons = (
+        ("S_1", shortest[0], band(weights[:, 0])),
+        ("||S_perp||", shortest[1], band(lengths)),
+        ("rho", widest[0] / length, band(cosines)),
+        ("margin", 1 / length, band(margins)),
+    )
+    return limits_in_bands(comparisons, f"N = 200, 16 seeds, eigenvalues {spectrum}")
 
 
 _TRAININGS = (
-    _Training("quadratic", 0.2, _Setting(0.6, 1.0, 0.5, 1.2, (0.2, 3.0)), 0.1),
-    _Training("label-smoothing", 0.1, _Setting(1.5, 1.3, 0.5, 0.8, (0.2, 3.0)), 0.05),
+    Setting("quadratic", 0.2, 0.6, 1.0, 0.5, 1.2, 0.1, (0.2, 3.0)),
+    Setting("label-smoothing", 0.1, 1.5, 1.3, 0.5, 0.8, 0.05, (0.2, 3.0)),
 )
 
 
-@cache
-def _trained(training: _Training) -> dict[Symbol, float]:
-    """The numerical solution, and the moments at it by another quadrature."""
-    penalty, alpha, (ratio, mu, deviation, across, spectrum), decay = training
-    found = asymptotics(
-        ratio,
-        signal=mu,
-        signal_noise=deviation,
-        orthogonal_noise=across,
-        penalty=penalty,
-        alpha=alpha,
-        weight_decay=decay,
-        noise_spectrum=spectrum,
-    )
-    law = found.logit_mean, found.logit_deviation
-    gamma, mean_slope, step, square = moments_at((penalty, alpha), *law, found.train_logit_mean)
-    return {
-        _lambda: ratio,
-        mu_f: mu,
-        sigma_f: deviation,
-        sigma_n: across,
-        weight_decay: decay,
-        signal_weight: found.signal_weight,
-        _q: float(np.sqrt(law[1] ** 2 - (found.signal_weight * deviation) ** 2)),
-        spectral.noise_norm_square: found.noise_weight**2,
-        _gamma: gamma,
-        theory.mean_slope: mean_slope,
-        theory.mean_step: step,
-        theory.mean_square_step: square,
-    }
+def _with_ridge(system: SpectralSystem, setting: Setting) -> dict[Symbol, float]:
+    """The solver's values, and k by the equation of weight decay with its means."""
+    values = solved(setting)
 
+    def at(k: float) -> dict[Symbol, float]:
+        shares = zip((_D1, _D2, _E2), _shares(k, setting.eigenvalues), strict=True)
+        return {**values, _k: k, **dict(shares)}
 
-def _gap(equation: Eq, training: _Training, k: float) -> float:
-    """Left less right side at the solver's values and the ridge k."""
-    values = _trained(training)
-    names = (*values, _k, _D1, _D2, _E2)
-    shares = _shares(k, training.setting.spectrum)
-    return float(lambdify(names, equation.lhs - equation.rhs)(*values.values(), k, *shares))
+    return at(brentq(lambda k: defect(system.decay, at(k)), 1e-9, 1e9, xtol=1e-15))
 
 
 def _the_solver_solves(system: SpectralSystem) -> Outcome:
-    """The equations at the solver's values; the one of weight decay gives k."""
-    worst = 0.0
-    for training in _TRAININGS:
-        k = brentq(partial(_gap, system.decay, training), 1e-9, 1e9, xtol=1e-15)
-        for equation in (system.slope, system.square, system.step, system.norm):
-            gap = abs(_gap(equation, training, k))
-            if gap > 1e-8:
-                where = f"{training}: {equation} is off by {gap:.2g}"
-                return Outcome.refuted("adaptive quadrature", "does not hold", where, Grade.TESTED)
-            worst = max(worst, gap)
-    return Outcome.tested("adaptive quadrature", f"2 settings, largest defect {worst:.0e}")
+    """The equations at the solver's values, the moments by another quadrature."""
+    solutions = ((each, _with_ridge(system, each)) for each in _TRAININGS)
+    return equations_hold(solutions, (system.slope, system.square, system.step, system.norm))
 
 
 def _predicts_the_minimisers(system: SpectralSystem) -> Outcome:
     """S_1 and ||S_perp|| of trained weights, where the equations hold at the solver's values."""
-    if not (solver := _the_solver_solves(system)).supported:
-        return solver
-    told = []
-    for training in _TRAININGS:
-        solved = _trained(training)
-        limits = solved[signal_weight], solved[spectral.noise_norm_square] ** 0.5
-        trained = minimisers(
-            penalised(training.penalty, training.alpha),
-            training.setting.aspect_ratio,
-            training.setting.signal,
-            deviations=(training.setting.signal_noise, training.setting.orthogonal_noise),
-            weight_decay=training.decay,
-            spectrum=training.setting.spectrum,
-        )
-        for name, limit, values in zip(("S_1", "||S_perp||"), limits, trained, strict=True):
-            shown = f"{training.penalty}: {name} in {band(values)}, solved {limit:.4g}"
-            if not band(values).holds(limit):
-                return not_observed("the means differ", shown)
-            told.append(shown)
-    return observed(f"32 seeds; {'; '.join(told)}")
+    solution = _the_solver_solves(system)
+    return predicts_trained_weights(_TRAININGS) if solution.supported else solution
 
 
 _PRINTED = spectral.spectral_system()

@@ -20,8 +20,9 @@ from ..cumulant_correction import (
     trained_deflections,
 )
 from ..evidence import Grade, Outcome
-from ..high_dimension import band, not_observed, observed, penalised
+from ..high_dimension import penalised
 from ..matrix_identities import vanishes
+from ..seeded_simulation import band, not_observed, observed
 
 __all__ = ["CLAIMS"]
 

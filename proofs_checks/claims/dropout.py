@@ -28,8 +28,8 @@ from ...theory.symbols import z
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Grade, Outcome
-from ..prover import sign_at
 from ..smt import prove_implication
+from ..witnesses import sign_at
 
 __all__ = ["CLAIMS"]
 

@@ -160,10 +160,11 @@ def _stuck_at_zero() -> Outcome | None:
     least at v = 0, where it is that of the absorbed population N(1, 9).
     """
     kinked = next(p for p in LOSSES_AND_POPULATIONS if not p.is_differentiable_at_zero)
-    if kinked.separates or not kinked.is_minimised() or not kinked.has_positive_target:
+    grade = kinked.minimality()
+    if kinked.separates or not grade or not kinked.has_positive_target:
         return None
     witness = f"classes x | y ~ N(y, 9) of equal weight, {kinked.name}: S = 0, b = 0"
-    return Outcome.refuted("exact counterexample", "S = 0 has no direction", witness)
+    return Outcome.refuted("exact counterexample", "S = 0 has no direction", witness, grade)
 
 
 _PRINTED = frozenset({"bias", "shared covariance", "both classes", "l strictly convex"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from sympy import Expr, Ge, Gt, Lt, Piecewise, Rational, S, sqrt
+from sympy import Expr, Ge, Gt, Lt, Piecewise, Rational, S, Symbol, sqrt
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
@@ -16,9 +16,11 @@ from ...theory.signal_noise import mu_f, sigma_n
 from ...theory.symbols import alpha, z
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
-from ..evidence import Outcome
-from ..high_dimension import Band, band, not_observed, observed, smallest_eigenvalues
+from ..evidence import Grade, Outcome
+from ..high_dimension_samples import smallest_eigenvalues
+from ..seeded_simulation import Band, band, not_observed, observed
 from ..smt import prove_implication
+from ..witnesses import sign_at
 
 __all__ = ["CLAIMS"]
 
@@ -33,14 +35,24 @@ class _Rate(NamedTuple):
     def eigenvalue(self) -> Expr:
         return self.rate / (step_size * target_curvature)
 
-    def at(self, point: _Point) -> tuple[bool, Expr]:
-        """Whether the hypothesis holds there, and the eigenvalue that is claimed."""
-        values = dict(zip((aspect_ratio, mu_f, sigma_n), point, strict=True))
-        return self.hypothesis.subs(values) == True, self.eigenvalue().subs(values)  # noqa: E712
+    def is_met(self, point: _Point) -> bool:
+        """Whether the hypothesis is certified there, as a strict inequality."""
+        if self.hypothesis == S.true:
+            return True
+        return sign_at(self.hypothesis.gts - self.hypothesis.lts, _values(point)) > 0
 
 
 _Point = tuple[Rational, Rational, Rational]
 """lambda, mu_f, sigma_n."""
+
+
+def _values(point: _Point) -> dict[Symbol, Rational]:
+    return dict(zip((aspect_ratio, mu_f, sigma_n), point, strict=True))
+
+
+def _where(point: _Point) -> str:
+    return f"lambda = {point[0]}, mu_f = {point[1]}, sigma_n = {point[2]}"
+
 
 _FIGURE_5 = (Rational(7, 10), Rational(1, 10), S.One)
 _SETTINGS: tuple[_Point, ...] = (
@@ -72,7 +84,10 @@ def _is_linear_in_step_and_curvature(claim: _Rate) -> Outcome:
     relation = scale.simplify() - step_size * target_curvature
     if relation == 0:
         return Outcome.proved("second derivative", f"the quadratic form at the target is {form}")
-    witness = f"eta = 2, l'' = 2: {scale.subs({step_size: 2, target_curvature: 2})} times, not 4"
+    times = scale.subs({step_size: 2, target_curvature: 2}).simplify()
+    if not times.is_Rational or times == 4:
+        return Outcome.undecided("second derivative", f"the rate scales as {scale}")
+    witness = f"eta = 2, l'' = 2: {times} times, not 4"
     return Outcome.refuted("second derivative", f"the rate scales as {scale}", witness)
 
 
@@ -84,6 +99,8 @@ def _is_the_curvature_for_small_alpha(claim: _Rate) -> Outcome:
     excess = theory.curvature_excess(claim.curvature)
     if excess == 0:
         return Outcome.proved("limit", "2 alpha (1 + z sigmoid(z)) less it is o(alpha)")
+    if not (excess.is_Rational or excess.is_infinite):
+        return Outcome.undecided("limit", f"the difference over alpha tends to {excess}")
     witness = f"the difference over alpha tends to {excess}"
     return Outcome.refuted("limit", "another curvature", witness)
 
@@ -91,12 +108,10 @@ def _is_the_curvature_for_small_alpha(claim: _Rate) -> Outcome:
 def _is_no_more_than_a_rayleigh_quotient(claim: _Rate) -> Outcome:
     """The smallest eigenvalue is at most e_1^T X^T X e_1/N = mu_f^2, whatever N and the noise."""
     for point in _EXACT_SETTINGS:
-        met, eigenvalue = claim.at(point)
-        bound = point[1] ** 2
-        if met and (eigenvalue - bound).is_positive:
-            where = f"lambda = {point[0]}, mu_f = {point[1]}, sigma_n = {point[2]}"
-            witness = f"{where}: an eigenvalue is at most {bound} < {eigenvalue}"
-            return Outcome.refuted("Rayleigh quotient", "a slower mode", witness)
+        if claim.is_met(point) and sign_at(claim.eigenvalue() - mu_f**2, _values(point)) > 0:
+            claimed = claim.eigenvalue().subs(_values(point))
+            witness = f"{_where(point)}: an eigenvalue is at most {point[1] ** 2} < {claimed}"
+            return Outcome.refuted("Rayleigh quotient", "a slower mode", witness, Grade.CERTIFIED)
     return Outcome.tested("Rayleigh quotient", f"at most mu_f^2 at {len(_EXACT_SETTINGS)} settings")
 
 
@@ -129,14 +144,10 @@ def _seen(point: _Point) -> Band:
 def _is_the_smallest_eigenvalue(claim: _Rate) -> Outcome:
     """Seeded matrices, exact in law, extrapolated to large N, four standard errors to each side."""
     told = []
-    for point in _SETTINGS:
-        met, eigenvalue = claim.at(point)
-        if not met:
-            continue
-        seen = _seen(point)
-        where = f"lambda = {point[0]}, mu_f = {point[1]}, sigma_n = {point[2]}"
-        shown = f"{where}: {seen}, claimed {float(eigenvalue):.4g}"
-        if not seen.holds(float(eigenvalue)):
+    for point in filter(claim.is_met, _SETTINGS):
+        seen, claimed = _seen(point), float(claim.eigenvalue().subs(_values(point)))
+        shown = f"{_where(point)}: {seen}, claimed {claimed:.4g}"
+        if not seen.holds(claimed):
             return not_observed("another eigenvalue", shown)
         told.append(shown)
     if not told:
@@ -146,13 +157,16 @@ def _is_the_smallest_eigenvalue(claim: _Rate) -> Outcome:
 
 def _follows_from_the_secular_equation(claim: _Rate) -> Outcome:
     """At each setting it is the outlier if the signal is weak, else the edge."""
-    for point in _EXACT_SETTINGS:
-        met, eigenvalue = claim.at(point)
-        _, true = _BOTH.at(point)
-        if met and (eigenvalue - true).simplify() != 0:
-            where = f"lambda = {point[0]}, mu_f = {point[1]}, sigma_n = {point[2]}"
-            witness = f"{where}: {eigenvalue}, the secular equation has {true}"
-            return Outcome.refuted("secular equation", "another eigenvalue", witness)
+    difference = claim.eigenvalue() - _BOTH.eigenvalue()
+    for point in filter(claim.is_met, _EXACT_SETTINGS):
+        at = _values(point)
+        if sign_at(difference, at):
+            claimed, true = (mode.eigenvalue().subs(at) for mode in (claim, _BOTH))
+            witness = f"{_where(point)}: {claimed}, the secular equation has {true}"
+            method = "secular equation"
+            return Outcome.refuted(method, "another eigenvalue", witness, Grade.CERTIFIED)
+        if difference.subs(at).simplify() != 0:
+            return Outcome.undecided("secular equation", f"{_where(point)}: {difference}")
     settings = Outcome.tested("secular equation", f"the same at {len(_EXACT_SETTINGS)} settings")
     return all_of((_outlier_is_below_the_bulk(), settings))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cmp_to_key
 from itertools import combinations, product
 from typing import NamedTuple
 
@@ -31,9 +32,10 @@ from ...theory.fisher import noise_level, scale, signal_noise
 from ...theory.symbols import K
 from ..checks import all_of, identical
 from ..claim import Claim, Correction, Repair, Variant
-from ..evidence import Outcome
+from ..evidence import Grade, Outcome
 from ..matrix_identities import vanishes
 from ..smt import prove_implication
+from ..witnesses import sign_at
 
 __all__ = ["CLAIMS"]
 
@@ -187,10 +189,16 @@ def _beaten(criterion: _Criterion, population: _Population) -> Outcome | None:
         for columns in combinations(vectors, count):
             u = Matrix.hstack(*columns)
             other = _at(criterion, u, population.within, between)
-            if other is not None and (value is None or simplify(other - value) > 0):
+            if other is None:
+                continue
+            more = None if value is None else simplify(other - value)
+            if more is None or sign_at(more, {}) > 0:
                 at = "not defined at the eigenvectors" if value is None else f"{value} at them"
                 told = f"{shown}: {other} at U = {u.tolist()}, {at}"
-                return Outcome.refuted("exact rationals", "not the maximum", told)
+                exact = more is None or more.is_Rational
+                method = "exact rationals" if exact else "ball arithmetic, exact populations"
+                grade = Grade.PROVED if exact else Grade.CERTIFIED
+                return Outcome.refuted(method, "not the maximum", told, grade)
     return None
 
 
@@ -208,9 +216,13 @@ def _generalised_eigenvectors(
     if within.det() == 0:
         return None
     pairs = [(value, v) for value, _, vs in (within.inv() * between).eigenvects() for v in vs]
-    pairs.sort(key=lambda pair: pair[0], reverse=criterion.top)
+    pairs.sort(key=cmp_to_key(_by_eigenvalue), reverse=criterion.top)
     count = max(1, classes - 1 - criterion.fewer)
     return Matrix.hstack(*(v for _, v in pairs[:count]))
+
+
+def _by_eigenvalue(first: tuple[Expr, Matrix], second: tuple[Expr, Matrix]) -> int:
+    return sign_at(first[0] - second[0], {})
 
 
 def _two_classes_give_r(criterion: _Criterion) -> Outcome:

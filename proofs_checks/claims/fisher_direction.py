@@ -35,6 +35,7 @@ from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..counterexamples import Population, counterexample, evaluated, needs
 from ..evidence import Outcome
+from ..lemmas import lemma_is_valid
 from ..smt import prove_implication
 from .clustering import LOSSES_AND_POPULATIONS
 
@@ -165,10 +166,7 @@ def _minimisers_have_it(optimum: _Optimum) -> Outcome:
     norm = (inner.T * inner - weights.T * (transformation * transformation.T) * weights).doit()
     if norm not in (0, ZeroMatrix(1, 1)):
         return Outcome.undecided("matrix algebra", f"left over: {norm}")
-    return all_of(
-        needs(prove_implication(x.hypotheses, x.conclusion), hypotheses)
-        for x in cone_lemmas(hypotheses)
-    )
+    return all_of(needs(lemma_is_valid(lemma), hypotheses) for lemma in cone_lemmas(hypotheses))
 
 
 _MEANS = (Matrix([2, 1]), Matrix([0, 1]))

@@ -33,8 +33,8 @@ from ...theory.signal_noise import mu_f, sigma_n
 from ..checks import all_of
 from ..claim import Claim, Variant
 from ..evidence import Outcome
-from ..high_dimension import Band, band, not_observed, observed
 from ..matrix_identities import vanishes
+from ..seeded_simulation import Band, band, not_observed, observed
 
 __all__ = ["CLAIMS"]
 

@@ -39,7 +39,8 @@ from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Outcome
 from ..matrix_identities import vanishes
 from ..prover import prove
-from ..separation import EXACT, logits_are_equivariant, rows
+from ..separation import EXACT, rows
+from ..signal_noise import logits_are_equivariant
 from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]

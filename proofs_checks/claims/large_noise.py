@@ -14,17 +14,10 @@ from ...theory.signal_noise import least_norm_weights, sigma_n
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Grade, Outcome
-from ..prover import sign_at
-from ..separation import (
-    EXACT,
-    HALF,
-    is_separable,
-    least_squares_is_a_member,
-    lemmas_hold,
-    logits_are_equivariant,
-    random_labels_turn_separable_at,
-    rows,
-)
+from ..lemmas import lemmas_hold
+from ..separation import EXACT, HALF, is_separable, random_labels_turn_separable_at, rows
+from ..signal_noise import least_squares_is_a_member, logits_are_equivariant
+from ..witnesses import sign_at
 
 __all__ = ["CLAIMS"]
 

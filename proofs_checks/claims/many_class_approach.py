@@ -29,9 +29,9 @@ from ...theory.symbols import K, alpha
 from ..checks import all_of
 from ..claim import Claim, Variant
 from ..evidence import Outcome
-from ..high_dimension import Band, band, not_observed, observed
 from ..many_class_approach import Approach, resolvent_traces, slowest_mode, smallest_eigenvalues
 from ..matrix_identities import vanishes
+from ..seeded_simulation import Band, band, not_observed, observed
 
 __all__ = ["CLAIMS"]
 

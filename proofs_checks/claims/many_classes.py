@@ -13,9 +13,10 @@ from ...theory import fisher as theory
 from ...theory.symbols import K
 from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
-from ..dynamics import first_reached, mean_interval, training_curves
+from ..dynamics import Curves, first_reached, training_curves
 from ..evidence import Grade, Outcome, Status
 from ..matrix_identities import vanishes
+from ..seeded_simulation import student_band
 from ..smt import prove_implication
 from ..two_class_fits import (
     SMOOTHED_GAP,
@@ -186,16 +187,17 @@ class _Grokking(NamedTuple):
 def _test_accuracy_lags(setting: _Grokking) -> Outcome:
     """Epochs to 99 % in training and in test, and the spread of logits around their class means."""
     curves = _curves(setting.strength, setting.samples, setting.features)
-    train, test = (first_reached(curves["epochs"], -curves[k], -0.99) for k in ("train", "test"))
+    train, test = (
+        first_reached(curves.epochs, -accuracy, -0.99) for accuracy in (curves.train, curves.test)
+    )
     where = f"K = 10, N = {setting.samples}, d = {setting.features}, alpha = {setting.strength}"
-    final = mean_interval(curves["test"][-1])
+    final = student_band(curves.test[-1])
     if not np.isfinite(test).all():
         if final.high < 0.99:
             told = f"{where}: test accuracy {final} at the last epoch"
             return Outcome.refuted(_SIMULATED, "no generalisation", told, Grade.OBSERVED)
         return Outcome.undecided(_SIMULATED, f"{where}: 99 % not reached in every run")
-    ratio = mean_interval(test / np.maximum(train, curves["epochs"][1]))
-    spread = curves["spread"]
+    ratio, spread = student_band(test / np.maximum(train, curves.epochs[1])), curves.spread
     found = f"{where}: test over train epochs {ratio}, spread {spread:.2g} of the gap"
     if ratio.high < setting.delay or spread > 0.05:
         return Outcome.refuted(_SIMULATED, "no late collapse", found, Grade.OBSERVED)
@@ -208,7 +210,7 @@ _SIMULATED = "simulation, 8 seeds"
 
 
 @cache
-def _curves(strength: float, samples: int, features: int) -> dict[str, np.ndarray]:
+def _curves(strength: float, samples: int, features: int) -> Curves:
     return training_curves(strength, samples=samples, features=features)
 
 

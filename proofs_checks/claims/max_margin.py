@@ -14,8 +14,8 @@ from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..counterexamples import needs
 from ..evidence import Outcome
+from ..lemmas import lemma_is_valid
 from ..prover import prove
-from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
 
@@ -71,7 +71,7 @@ def _diverges_along_the_largest_margin(training: _Training) -> Outcome:
             prove(
                 Eq(1 - exp(-total), 1 / (1 + exp(phi)), evaluate=False), {phi: Interval(-oo, oo)}
             ),
-            *(prove_implication(x.hypotheses, x.conclusion) for x in theory.margin_lemmas()),
+            *map(lemma_is_valid, theory.margin_lemmas()),
         )
     )
 

@@ -36,7 +36,7 @@ from ..claim import Claim, Correction, Repair, Variant
 from ..counterexamples import needs
 from ..evidence import Outcome
 from ..matrix_identities import vanishes
-from ..prover import prove, sign_at
+from ..prover import prove
 from ..smt import prove_implication
 
 __all__ = ["CLAIMS"]
@@ -176,7 +176,7 @@ def _has_room(m: _Minimiser) -> Outcome:
         gap = m.gap.subs({c: decay, delta: smoothing, K: classes})
         rank = (eye(classes) - ones(classes) / classes).rank()
         at = {K: classes, _d: width}
-        if rank > width and all(h.subs(at) for h in given) and sign_at(gap, {}) > 0:
+        if rank > width and all(h.subs(at) for h in given) and exp(gap) > 1:
             return Outcome.refuted(
                 "exact rank",
                 "no W (K x d) and H give this W H",

@@ -38,14 +38,20 @@ class _Pair(NamedTuple):
     signal_noise: Expr
 
     def accuracies_differ(self) -> bool | None:
-        """Whether Phi of the standardised margins do; None if the fits are not the minimisers."""
+        """Whether Phi of the standardised margins do, their squares being rational.
+
+        None if the fits are not the minimisers, or if that does not decide.
+        """
         if not all(fit.is_minimised() for fit in self.fits):
             return None
         first, second = (
             standardised_margin(fit, self.signal_noise, level)
             for fit, level in zip(self.fits, self.levels, strict=True)
         )
-        return first != second
+        squares = [(a**2, b**2) for a, b in zip(first, second, strict=True)]
+        if any(a.is_Rational and b.is_Rational and a != b for a, b in squares):
+            return True
+        return False if first == second else None
 
     def told(self) -> str:
         shown = [

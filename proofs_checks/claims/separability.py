@@ -36,13 +36,13 @@ from ...theory.symbols import z
 from ..checks import all_of, identical
 from ..claim import Claim, Correction, Repair, Variant
 from ..evidence import Grade, Outcome, Status
+from ..lemmas import lemmas_hold
 from ..matrix_identities import vanishes
 from ..prover import certify_positive, prove
 from ..separation import (
     EXACT,
     HALF,
     is_separable,
-    lemmas_hold,
     random_labels_turn_separable_at,
     rows,
 )

@@ -29,8 +29,9 @@ from ..checks import all_of
 from ..claim import Claim, Correction, Repair, Variant
 from ..counterexamples import needs
 from ..evidence import Grade, Outcome
-from ..prover import prove, sign_at
+from ..prover import prove
 from ..smt import prove_implication
+from ..witnesses import sign_at
 
 __all__ = ["CLAIMS"]
 

@@ -24,7 +24,11 @@ _DEVIATION = 1
 @click.command("verify")
 @click.argument("claims", nargs=-1, metavar="[CLAIM]...")
 @click.option(
-    "--claim", "more", multiple=True, metavar="CLAIM", help="A claim, like the arguments."
+    "--claim",
+    "more",
+    multiple=True,
+    metavar="CLAIM",
+    help="One claim more, as if it stood among the arguments.",
 )
 @click.option(
     "--quick",
@@ -155,7 +159,7 @@ def _controls_line(ledger: Ledger) -> str:
 def _write_pages(ledger: Ledger, output: Path, *, quick: bool) -> None:
     """The report and, unless in a hurry, its figures and the page to play with."""
     from ..recorded_sections import recorded_sections
-    from ..report import write_report
+    from ..report import render_report
 
     figures: tuple[Figure, ...] = ()
     if not quick:
@@ -164,11 +168,11 @@ def _write_pages(ledger: Ledger, output: Path, *, quick: bool) -> None:
 
         figures = catalogue_figures()
         write_explore_page(output / "explore.html")
-    write_report(
+    page = render_report(
         ledger,
-        output / "report.html",
         figures=figures,
         left_out=ledger.left_out,
         recorded=recorded_sections(),
         explore=not quick,
     )
+    (output / "report.html").write_text(page, encoding="utf-8")

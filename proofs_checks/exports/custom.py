@@ -46,7 +46,7 @@ def exports_of_penalty(penalty: Penalty) -> tuple[Export, ...]:
         return tuple(export(id) for id in ids if id in export_ids())
     parts = list(loss_parts(penalty, "penalty", (0, 0, 0)))
     form = closed_form(penalty, 2)
-    if form is not None and _has_helpers(form):
+    if form is not None:
         exact = form.subs(odds, (1 - alpha) / alpha)
         routine = Routine("penalty_target", (alpha,), (), _in_helpers(exact))
         parts.append(Part(routine, exact, 0, 1 + exact, "1 + the value"))
@@ -95,11 +95,6 @@ def _with_errors(parts: Iterable[Part], error_of: Callable[[Part], float]) -> tu
         for part, error in errors
         if math.isfinite(error)
     )
-
-
-def _has_helpers(form: Expr) -> bool:
-    """Whether the helpers compute Lambert's functions in the form: those have r, y >= 0."""
-    return all(arg.is_nonnegative for call in form.atoms(RLambertW) for arg in call.args)
 
 
 def _in_helpers(form: Expr) -> Expr:

@@ -18,7 +18,7 @@ __all__ = ["save"]
 
 # Okabe and Ito's palette without its yellow, which is too light for lines; dashes and markers tell
 # the series apart without colour.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.8)), (0, (1.2, 1.4)))
 _STYLE: Any = {
@@ -89,7 +89,7 @@ def _mathematics(text: str) -> str:
 
 def _draw(ax: Axes, panel: Panel) -> None:
     for mark in panel.marks:
-        colour = COLOURS[mark.series % len(COLOURS)]
+        colour = _COLOURS[mark.series % len(_COLOURS)]
         if isinstance(mark, Line):
             ax.plot(
                 mark.x,

@@ -15,6 +15,7 @@ from ...numerics.training import train
 from .data import Array, Line, Points
 
 __all__ = [
+    "RATE",
     "Measures",
     "Setting",
     "Size",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from .saddle_problem import Problem, State, defect, slopes, steepness
+from .scalar_problem import Problem, State, defect, slopes, steepness
 
-__all__ = ["VANISHED", "descend", "with_envelope"]
+__all__ = ["VANISHED", "descend", "halved", "with_envelope"]
 
 
 class _HasEnvelope(Protocol):
@@ -41,7 +41,7 @@ def descend(problem: Problem, state: State, steps: int) -> State:
         noise_level = defect(problem, state) * state.noise * xp.abs(change[1])
         vanished = state.noise < VANISHED * noise
         settled = (size < 1e-3) | (fall < 10 * noise_level) | vanished
-        state = _line_search(problem, state, gradient, change, settled)
+        state = _line_search(problem, state, change, fall, settled)
         if bool(xp.all(settled)):
             break
     return state
@@ -92,34 +92,50 @@ def with_envelope(
     return state
 
 
-def _line_search(
-    problem: Problem,
-    state: State,
-    gradient: tuple[Any, Any],
-    change: tuple[Any, Any],
+def halved(
+    xp: Any,
+    at: Callable[[Any], tuple[_AnyState, Any]],
+    length: Any,
+    fall: Any,
     settled: Any,
+) -> _AnyState:
+    """A step of each cell, halved while the slope at its end has risen past half of the fall.
+
+    Parameters
+    ----------
+    at : lengths -> the state there, and the slope along the step.
+    length, fall : the longest step, and the slope that it begins with, downwards.
+    settled : cells whose step is taken as it is.
+    """
+    for _ in range(_HALVINGS):
+        state, rise = at(length)
+        good = settled | (rise <= 0.5 * xp.abs(fall))
+        if bool(xp.all(good)):
+            break
+        length = xp.where(good, length, length / 2)
+    return state
+
+
+def _line_search(
+    problem: Problem, state: State, change: tuple[Any, Any], fall: Any, settled: Any
 ) -> State:
-    """A step of each cell, halved while the slope at its end has risen past half of the fall."""
+    """A step of each cell, as far as S_1 and q stay positive."""
     xp = problem.xp
-    fall = -(gradient[0] * change[0] + gradient[1] * change[1]) / state.envelope
     length = xp.ones_like(fall)
     for value, step in zip(state[:2], change, strict=True):
         backwards = xp.where(step < 0, step, -1.0)
         length = xp.where(step < 0, xp.minimum(length, -0.9 * value / backwards), length)
-    trial = state
-    for _ in range(_HALVINGS):
+
+    def at(length: Any) -> tuple[State, Any]:
         weight, noise = (
             value + length * step for value, step in zip(state[:2], change, strict=True)
         )
         start = problem.state(weight, noise, state.envelope, state.moments.proximal)
         trial = _maximised(problem, start)
         ahead, _ = _derivatives(problem, trial)
-        rise = (ahead[0] * change[0] + ahead[1] * change[1]) / trial.envelope
-        good = settled | (rise <= 0.5 * xp.abs(fall))
-        if bool(xp.all(good)):
-            break
-        length = xp.where(good, length, length / 2)
-    return trial
+        return trial, (ahead[0] * change[0] + ahead[1] * change[1]) / trial.envelope
+
+    return halved(xp, at, length, fall / state.envelope, settled)
 
 
 def _derivatives(problem: Problem, state: State) -> tuple[tuple[Any, Any], tuple[Any, Any, Any]]:
