@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, qr, solve_triangular
-from scipy.linalg.blas import strmm
-from scipy.linalg.lapack import dtrcon, strcon, strtri
+from scipy.linalg.blas import dtrsm, dtrsv, strsm, strsv
+from scipy.linalg.lapack import dtrcon, strcon
 
 from .design import numerical_rank, scaled_columns
 from .rounding import Matrix
 
-__all__ = ["Coordinates", "coordinates"]
+__all__ = ["Coordinates", "Rough", "coordinates"]
 
 # The Gram matrix squares the condition number: down to here Q is orthonormal to eight digits.
 _WELL_CONDITIONED = 1e-4
@@ -25,18 +25,21 @@ _WELL_CONDITIONED = 1e-4
 _ORTHONORMAL = 3e-4
 # Sizes from which the factors, and the products on the way, are in single precision.
 _MEDIUM, _LARGE = 2**16, 2**18
-_LARGEST_EXPONENT = 500
+# Least curvature that is told from zero, relative to the largest, and least one of those.
+_FLATTEST, _SMALLEST = 1e-4, 1e-300
+# Squared lengths of columns that single precision holds with all digits of their entries.
+_LEAST_SQUARE, _LARGEST_SQUARE = 1e-25, 1e30
 # Products with so few vectors are slower as a matrix product than one by one.
-_FEW = 8
-# Q costs as much as some hundred products with X and V, and saves a part of each.
-_WORTH_FORMING = 500
+_FEW = 3
+# Q costs as much as some hundred products with X and R, and saves a part of each.
+_WORTH_FORMING = 200
 
 Single = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """With weights w_i of the samples, sqrt(w_i) z_i = (Q c)_i for logits z = X S and S = V c.
+    """With weights w_i of the samples, sqrt(w_i) z_i = (Q c)_i for logits z = X S and c = R S.
 
     The columns of Q are (nearly) orthonormal, and its range is that of the weighted data, so that
     the gradient of sum w_i l(z_i) vanishes in S where that in c does; its Hessian in c is
@@ -44,17 +47,16 @@ class Coordinates:
 
     Attributes
     ----------
-    matrix : (n_samples, n_columns), Q itself if there is no ``inverse``; else X, with
-        Q = diag(sqrt(w)) X V never formed.
-    inverse : (n_columns, n_columns) upper triangular V; or None.
+    matrix : (n_samples, n_columns), Q itself if there is no ``upper``; else X, with
+        Q = diag(sqrt(w)) X R^-1 never formed.
+    upper : (n_columns, n_columns) upper triangular R; or None.
     root : (n_samples,) square roots of the weights of the samples; None if all are one.
     weights : coordinates (rank, n) -> the S of least Euclidean norm, (n_columns, n).
-    single : ``matrix`` and ``inverse`` in single precision, weighted and scaled; None without an
-        ``inverse``.
+    single : ``matrix`` and ``upper`` in single precision; None without an ``upper``.
     """
 
     matrix: Matrix
-    inverse: Matrix | None
+    upper: Matrix | None
     root: Matrix | None
     weights: Callable[[Matrix], Matrix]
     single: tuple[Single, Single] | None = None
@@ -67,64 +69,109 @@ class Coordinates:
     @property
     def q(self) -> Matrix:
         """(n_samples, rank) Q, formed anew where it is not at hand."""
-        return self.matrix if self.inverse is None else self.spread(np.eye(self.rank))
+        return self.matrix if self.upper is None else self.spread(np.eye(self.rank))
 
-    def rough(self, columns: int) -> Coordinates:
-        """The same in single precision where the matrix is too large for a processor's cache.
+    @cached_property
+    def quick(self) -> Coordinates:
+        """The same coordinates, in single precision if the data is large."""
+        if self.matrix.size < _LARGE:
+            return self
+        matrix, upper = self.single or (self.matrix.astype(np.float32), None)
+        return Coordinates(matrix, upper, self.root, self.weights)  # type: ignore[arg-type]
+
+    def rough(self, curvature: Matrix) -> Rough:
+        """Coordinates for conjugate gradients on Hessians Q^T diag(curvature) Q.
+
+        They are in single precision if the data is large. Many products at a time are worth a Q of
+        their own, orthonormal with the geometric mean of the curvatures as weights: alphas whose
+        curvatures differ by powers of each other share the condition number, at its root.
 
         Parameters
         ----------
-        columns : how many vectors are to be multiplied at a time. For many of them Q is formed.
+        curvature : (n_samples, n_outputs, n_alphas)
         """
-        if self.matrix.size < _LARGE:
-            return self
-        if self.single is not None and _WORTH_FORMING * columns < len(self.matrix):
-            return self._factored
-        return self._formed
+        few = _WORTH_FORMING * curvature[0].size < len(self.matrix)
+        if few or self.matrix.size < _LARGE:
+            return Rough(self.quick)
+        return self._adapted(curvature)
 
-    @cached_property
-    def _factored(self) -> Coordinates:
-        assert self.single is not None
-        return Coordinates(*self.single, None, self.weights)  # type: ignore[arg-type]
-
-    @cached_property
-    def _formed(self) -> Coordinates:
-        if self.single is None:
-            q: Any = self.matrix.astype(np.float32)
-        else:
-            rows, inverse = self.single
-            q = strmm(1.0, inverse, rows.T, trans_a=1).T
-        return Coordinates(q, None, None, self.weights)
+    def _adapted(self, curvature: Matrix) -> Rough:
+        least = _FLATTEST * np.maximum(np.max(curvature, axis=0), _SMALLEST)
+        mean = np.mean(np.log(np.maximum(curvature, least) / least), axis=(1, 2))
+        root = np.exp(mean / 2 - np.max(mean) / 2).astype(np.float32)[:, None]
+        q: Any = self.quick.matrix
+        if self.quick.upper is not None:
+            q = self.weighted(strsm(1.0, self.quick.upper, q.T, trans_a=1).T)
+        weighted = root * q
+        upper = cholesky((weighted.T @ weighted).T, overwrite_a=True, check_finite=False)
+        del weighted
+        q = strsm(1.0, upper, q.T, trans_a=1).T
+        return Rough(Coordinates(q, None, self.root, self.weights), upper)
 
     def weighted(self, values: Matrix, power: int = 1) -> Matrix:
         """Values of the samples times a power of ``root``."""
         if self.root is None:
             return values
-        return np.asarray(values * self.root.reshape(-1, *[1] * (values.ndim - 1)) ** power)
+        root = self.root.astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
+        return np.asarray(values * root**power)
 
     def spread(self, c: Matrix) -> Matrix:
         """Q c, for c of shape (rank, ...)."""
-        if self.inverse is None:
+        if self.upper is None:
             return _along(self.matrix, c)
-        return self.weighted(_along(self.matrix, _along(self.inverse, c)))
+        return self.weighted(_along(self.matrix, _solved(self.upper, c)))
 
     def collect(self, values: Matrix) -> Matrix:
         """Q^T v, for v of shape (n_samples, ...)."""
-        if self.inverse is None:
+        if self.upper is None:
             return _along(self.matrix.T, values)
-        return _along(self.inverse.T, _along(self.matrix.T, self.weighted(values)))
+        return _solved(self.upper, _along(self.matrix.T, self.weighted(values)), trans=1)
+
+
+@dataclass(frozen=True)
+class Rough:
+    """Other coordinates u = R c of the same logits, often in single precision.
+
+    Attributes
+    ----------
+    basis : the coordinates u.
+    upper : upper triangular R; None if it is one.
+    """
+
+    basis: Coordinates
+    upper: Single | None = None
+
+    def enter(self, c: Matrix) -> Matrix:
+        """u from c."""
+        if self.upper is None:
+            return c
+        return np.asarray(self.upper @ c.reshape(len(c), -1)).reshape(c.shape)
+
+    def leave(self, u: Matrix) -> Matrix:
+        """c from u."""
+        return u if self.upper is None else _solved(self.upper, u)
+
+    def gradient(self, in_c: Matrix) -> Matrix:
+        """The gradient in u from that in c."""
+        return in_c if self.upper is None else _solved(self.upper, in_c, trans=1)
+
+
+def _solved(upper: Any, values: Matrix, trans: int = 0) -> Matrix:
+    """R^-1 v, or R^-T v, for v of shape (rank, ...), in the precision of R."""
+    flat = values.reshape(len(values), -1)
+    single = upper.dtype == np.float32
+    if flat.shape[1] == 1:
+        found = (strsv if single else dtrsv)(upper, flat[:, 0], trans=trans)
+    else:
+        found = (strsm if single else dtrsm)(1.0, upper, flat, trans_a=trans)
+    return np.asarray(found, dtype=values.dtype, order="C").reshape(values.shape)
 
 
 def _along(matrix: Any, values: Matrix) -> Matrix:
-    rest = values.shape[1:]
-    columns = math.prod(rest)
+    columns = math.prod(values.shape[1:])
     flat = values.reshape(-1) if columns == 1 else values.reshape(len(values), columns)
-    if matrix.dtype == np.float64:
-        return np.asarray(_product(matrix, flat)).reshape(len(matrix), *rest)
-    # Single precision has a narrow range: gradients of large logits would underflow.
-    peak = np.maximum(np.max(np.abs(flat), axis=0), 1e-300)
-    product = _product(matrix, (flat / peak).astype(matrix.dtype))
-    return np.asarray(product * peak).reshape(len(matrix), *rest)
+    product = _product(matrix, flat.astype(matrix.dtype, copy=False))
+    return np.asarray(product.astype(values.dtype, copy=False).reshape(-1, *values.shape[1:]))
 
 
 def _product(matrix: Any, columns: Any) -> Any:
@@ -142,8 +189,8 @@ def coordinates(matrix: Matrix, weights: Matrix) -> Coordinates:
     """Orthonormal coordinates by the fastest factorisation that the data allows.
 
     Columns are scaled by powers of two, so that their units do not matter. If the data is large and
-    well conditioned, V is the inverse Cholesky factor of the Gram matrix in single precision: Q
-    has to be nearly orthonormal alone, which is checked, and X V is applied in double precision.
+    well conditioned, R is the Cholesky factor of the Gram matrix in single precision: Q has to be
+    nearly orthonormal alone, which is checked, and X R^-1 is applied in double precision.
     Otherwise Q = X R^-1 is formed in double precision; or found by pivoted QR, with the rank.
 
     Parameters
@@ -180,23 +227,29 @@ def _from_single_precision(matrix: Matrix, root: Matrix | None) -> Coordinates |
     """Coordinates without Q in double precision, if the data is well conditioned."""
     if matrix.size < _MEDIUM or matrix.shape[0] < matrix.shape[1]:
         return None
-    with np.errstate(over="ignore", under="ignore"):
-        rows = matrix if root is None else matrix * root[:, None]
-        exponents = np.frexp(np.maximum(np.max(rows, axis=0), -np.min(rows, axis=0)))[1]
-        if np.max(np.abs(exponents)) > _LARGEST_EXPONENT:
-            return None
-        single = (rows * np.ldexp(1.0, -exponents)).astype(np.float32)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        single = matrix.astype(np.float32)
+        rows = single if root is None else single * root.astype(np.float32)[:, None]
+        gram = rows.T @ rows
+    del rows
+    squares = np.diag(gram)
+    if not (np.min(squares) > _LEAST_SQUARE and np.max(squares) < _LARGEST_SQUARE):
+        return None
+    exponents = np.frexp(squares)[1] // 2
+    scale = np.ldexp(np.float32(1), -exponents)
     try:
-        upper = cholesky(single.T @ single, check_finite=False)
+        gram *= scale
+        gram *= scale[:, None]
+        upper = cholesky(gram.T, overwrite_a=True, check_finite=False)
     except np.linalg.LinAlgError:
         return None
     if not strcon(upper)[0] > _WELL_CONDITIONED:
         return None
-    short = strtri(upper)[0]
-    inverse = np.ldexp(short.astype(np.float64), -exponents[:, None])
-    found = Coordinates(matrix, inverse, root, lambda c: inverse @ c, (single, short))
-    probe = np.random.default_rng(0).standard_normal((len(inverse), 2))
-    image = found.collect(found.spread(probe))
+    upper /= scale
+    double = upper.astype(np.float64)
+    found = Coordinates(matrix, double, root, partial(_solved, double), (single, upper))
+    probe = np.random.default_rng(0).standard_normal((len(upper), 2))
+    image = found.quick.collect(found.quick.spread(probe))
     off = np.linalg.norm(image - probe, axis=0) / np.linalg.norm(probe, axis=0)
     return found if np.max(off) <= _ORTHONORMAL else None
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .coordinates import Coordinates
+from .coordinates import Coordinates, Rough
 from .loss_terms import Curvature, Logits
 from .losses import SampleLoss
 from .rounding import Matrix
@@ -109,6 +109,7 @@ def newton(
     accepted: float = ACCEPTED,
     scale: Callable[[Matrix, NDArray[np.intp]], Matrix] | None = None,
     stop: Callable[[Matrix], bool] | None = None,
+    rough: Rough | None = None,
 ) -> Minimum:
     """Minimise the sum of the losses over the coordinates, from ``start``, for every alpha.
 
@@ -121,6 +122,7 @@ def newton(
     scale : (logits, indices of the alphas) -> what gradients are relative to;
         :func:`gradient_scale` if None.
     stop : logits -> whether to give up here.
+    rough : coordinates for conjugate gradients; by default those for the curvatures at the start.
     """
     alphas = start.shape[2]
     goals = np.broadcast_to(np.asarray(goal, dtype=np.float64), (alphas,))
@@ -149,9 +151,11 @@ def newton(
         if not np.any(going) or step == max_steps:
             break
         fraction = np.maximum(relative, 0.1 * goals[active] / np.maximum(relative, goals[active]))
-        tolerance = size * np.clip(fraction, _CG_ACCURACY, 0.1)
+        fraction = np.clip(fraction, _CG_ACCURACY, 0.1)
         damping = size / (_REACH * (norms(c) + reach))
-        direction = _conjugate_gradients(basis, curvature, -gradient, damping, tolerance)
+        if rough is None:
+            rough = basis.rough(curvature.diagonal)
+        direction = _conjugate_gradients(rough, curvature, -gradient, damping, fraction)
         change = basis.weighted(basis.spread(direction), -1)
         slope = _inner(gradient, direction)
         length, at, value = _line_search(basis, part, at, value, change, slope)
@@ -166,71 +170,94 @@ def newton(
 
 
 def _conjugate_gradients(
-    basis: Coordinates, curvature: Curvature, rhs: Matrix, damping: Matrix, tolerance: Matrix
+    rough: Rough, curvature: Curvature, rhs: Matrix, damping: Matrix, fraction: Matrix
 ) -> Matrix:
-    """Solve (Hessian + damping) u = rhs for every alpha; stop where the curvature is not positive.
+    """Solve (Hessian + damping) u = rhs for every alpha, to a residual of ``fraction`` times the
+    right-hand side; stop where the curvature is not positive.
 
     A damping in proportion to the gradient keeps the quadratic convergence, and the steps within
-    ``_REACH`` times the logits that are there, or within that if they are small.
+    ``_REACH`` times the logits that are there, or within that if they are small. Single precision,
+    where the coordinates suggest it, serves right-hand sides and curvatures of the size of one.
     """
-    rough = basis.rough(rhs[0].size)
-    limit = min(rhs[..., 0].size + 10, _CG_STEPS)
-    if rhs.shape[2] == 1:
-        return _one_at_a_time(rough, curvature, rhs, float(damping[0]), float(tolerance[0]), limit)
+    dtype = rough.basis.matrix.dtype
+    size, bend = _positive(norms(rhs)), np.max(np.abs(curvature.diagonal), axis=(0, 1))
+    top = _positive(np.maximum(bend, damping))
+    unit = rough.gradient(rhs / size).astype(dtype)
+    pairs = tuple(((a / top).astype(dtype), b.astype(dtype)) for a, b in curvature.pairs)
+    curvature = Curvature(curvature.at, (curvature.diagonal / top).astype(dtype), pairs)
+    limit = min(unit[..., 0].size + 10, _CG_STEPS)
+    solve = _one_at_a_time if len(size) == 1 else _many_at_a_time
+    found = solve(rough.basis, curvature, unit, (damping / top).astype(dtype), fraction, limit)
+    return np.asarray(rough.leave(found) * (size / top))
+
+
+def _many_at_a_time(
+    basis: Coordinates,
+    curvature: Curvature,
+    rhs: Matrix,
+    damping: Matrix,
+    fraction: Matrix,
+    limit: int,
+) -> Matrix:
     result = np.zeros_like(rhs)
     active = np.arange(rhs.shape[2])
     solution, residual, direction = np.zeros_like(rhs), rhs, rhs
     squared = _inner(rhs, rhs)
+    enough = fraction**2 * squared
     for _ in range(limit):
-        product = rough.collect(curvature(rough.spread(direction))) + damping[active] * direction
+        product = basis.collect(curvature(basis.spread(direction))) + damping * direction
         bend = _inner(direction, product)
         straight = bend <= 0
         length = np.where(straight, 0, squared / np.where(straight, 1, bend))
         solution = solution + length * direction
         # Where the very first direction is not curved upwards it is followed a tenth of the reach.
         stuck = straight & ~np.any(solution, axis=(0, 1))
-        reach = np.where(damping[active] > 0, damping[active], 1)
-        solution = np.where(stuck, 0.01 * rhs[..., active] / reach, solution)
+        solution = np.where(stuck, 0.01 * rhs[..., active] / _positive(damping), solution)
         residual = residual - length * product
         previous, squared = squared, _inner(residual, residual)
-        going = ~straight & (squared > tolerance[active] ** 2)
+        going = ~straight & (squared > enough)
         result[..., active[~going]] = solution[..., ~going]
         if not np.any(going):
             return result
-        direction = residual + squared / np.where(previous > 0, previous, 1) * direction
+        direction = residual + squared / _positive(previous) * direction
         if not np.all(going):
-            active = active[going]
+            active, curvature = active[going], curvature.restrict(going)
             solution, residual = solution[..., going], residual[..., going]
             direction, squared = direction[..., going], squared[going]
-            curvature = curvature.restrict(going)
+            damping, enough = damping[going], enough[going]
     result[..., active] = solution
     return result
 
 
 def _one_at_a_time(
-    rough: Coordinates,
+    basis: Coordinates,
     curvature: Curvature,
     rhs: Matrix,
-    damping: float,
-    tolerance: float,
+    damping: Matrix,
+    fraction: Matrix,
     limit: int,
 ) -> Matrix:
     """The same for a single alpha, without what it costs to keep many apart."""
     solution, residual, direction = np.zeros_like(rhs), rhs, rhs
     squared = float(np.vdot(rhs, rhs))
+    enough = float(fraction[0]) ** 2 * squared
     for _ in range(limit):
-        product = rough.collect(curvature(rough.spread(direction))) + damping * direction
+        product = basis.collect(curvature(basis.spread(direction))) + damping * direction
         bend = float(np.vdot(direction, product))
         if bend <= 0:
-            return solution if np.any(solution) else 0.01 * rhs / (damping or 1)
+            return solution if np.any(solution) else 0.01 * rhs / _positive(damping)
         length = squared / bend
         solution = solution + length * direction
         residual = residual - length * product
         previous, squared = squared, float(np.vdot(residual, residual))
-        if squared <= tolerance**2:
+        if squared <= enough:
             break
         direction = residual + squared / previous * direction
     return solution
+
+
+def _positive(a: Matrix) -> Matrix:
+    return np.where(a > 0, a, np.ones_like(a))
 
 
 def _line_search(

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from ..errors import NotConvergedError, SeparableError, UnsupportedPenaltyError
+from .coordinates import Rough
 from .loss_terms import penalised
-from .losses import Pointwise, SampleLoss, penalty_name
+from .losses import Pointwise, SampleLoss, is_shift_invariant, penalty_name
 from .max_margin import max_margin
 from .newton import ACCEPTED, Minimum, gradient_scale, newton, norms, scaled_start
 from .problem import Problem
@@ -25,11 +26,20 @@ __all__ = ["FitResult", "max_margin_result", "minimisers"]
 # Without a penalty, logits beyond this are suspicious: the data may be separable.
 _LARGE_LOGIT = 20.0
 _KNOTS = 10
+# Relative gradient of rough minimisers, and the steps that they are worth.
+_NEAR, _ROUGH_STEPS = 1e-3, 20
 # A residual beyond this means that rounding the weights has cost half of the digits.
 _LOST = 2.0**-26
+# How much steeper a curvature is at a cusp than beside it.
+_SPIKE = 4.0
 _FAINT = (
     "; a strength below the rounding unit is lost beside the cross-entropy, so that rounding level "
     "may be out of reach: choose a larger alpha, or precise_fit"
+)
+_CUSP = (
+    "the curvature of the penalty has no bound next to the logit {:.6g}, and away from zero floats "
+    "are too coarse for that: round the penalty off there, as ((z - k)^2 + c^2)^(p/2) does "
+    "abs(z - k)^p"
 )
 
 
@@ -93,7 +103,7 @@ def minimisers(problem: Problem, penalty: Any, alphas: Matrix, max_iter: int) ->
     regularised = bool(np.all(alphas > 0))
     loss = problem.loss(penalty, alphas if regularised else 0.0)
     loss = replace(loss, alpha=alphas)
-    start = scaled_start(problem.basis, loss, problem.targets, len(alphas))
+    start = scaled_start(problem.basis.quick, loss, problem.targets, len(alphas))
     f = loss.pointwise
     rest: Rest | None = None
     if f is not None and f.stiff:
@@ -101,7 +111,7 @@ def minimisers(problem: Problem, penalty: Any, alphas: Matrix, max_iter: int) ->
         found, *pair = multipliers(problem.basis, loss, f, start, max_iter)
         rest = Rest(f, *pair)
     elif regularised:
-        found = newton(problem.basis, loss, _refined(problem, loss, start, max_iter), max_iter)
+        found = _from_nearby(problem, loss, start, max_iter)
         for i in np.flatnonzero(~found.reached):
             _continue(problem, loss, start, found, int(i), max_iter)
     else:
@@ -109,25 +119,52 @@ def minimisers(problem: Problem, penalty: Any, alphas: Matrix, max_iter: int) ->
         _require_overlap(problem, found)
     if not np.all(found.reached):
         worst = int(np.argmin(found.reached))
+        advice = "raise max_iter, or check that the penalty is convex"
+        cusp = None if f is None else _cusp(f, problem.logits(found.coordinates[..., [worst]]))
+        if cusp is not None:
+            advice = _CUSP.format(cusp)
+        elif 0 < alphas[worst] < 2.0**-52:
+            advice += _FAINT
         raise NotConvergedError(
             f"the solver stopped after {found.steps[worst]} steps (limit {max_iter}) at alpha = "
             f"{alphas[worst]:g} with relative gradient {found.relative[worst]:.1e}; expected "
-            f"{ACCEPTED:.0e} or less; raise max_iter, or check that the penalty is convex"
-            + _FAINT
-            * bool(0 < alphas[worst] < 2.0**-52)
+            f"{ACCEPTED:.0e} or less; {advice}"
         )
+    if problem.data.outputs > 1 and is_shift_invariant(penalty, float(alphas[0])):
+        # Single precision on the way has moved the common level, which the loss leaves free.
+        level = np.mean(found.coordinates, axis=1, keepdims=True)
+        found = replace(found, coordinates=found.coordinates - level)
     return _results(problem, loss, rest, found)
 
 
-def _refined(problem: Problem, loss: SampleLoss, start: Matrix, max_iter: int) -> Matrix:
-    """Starts for many alphas: minimisers for a few, interpolated by a cubic spline in log alpha."""
-    order = np.unique(loss.alpha, return_index=True)[1]
-    if len(order) < 3 * _KNOTS:
-        return start
-    knots = order[np.linspace(0, len(order) - 1, _KNOTS).astype(int)]
-    found = newton(problem.basis, loss.restrict(knots), start[..., knots], max_iter, goal=1e-4)
-    spline = CubicSpline(np.log(loss.alpha[knots]), found.coordinates, axis=2)
-    return np.asarray(spline(np.log(loss.alpha)))
+def _from_nearby(problem: Problem, loss: SampleLoss, start: Matrix, max_iter: int) -> Minimum:
+    """Newton's method from rough minimisers, found in single precision where that is at hand; for
+    many alphas from those of a few, interpolated by a cubic spline in log alpha."""
+    quick = problem.basis.quick
+    logits = quick.weighted(quick.spread(start), -1)
+    rough = problem.basis.rough(loss.curvature(logits).diagonal)
+    chosen = np.unique(loss.alpha, return_index=True)[1]
+    many = len(chosen) >= 3 * _KNOTS
+    if many:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, _KNOTS).astype(int)]
+    elif rough.basis is problem.basis:
+        return newton(problem.basis, loss, start, max_iter, rough=rough)
+    else:
+        chosen = np.arange(len(loss.alpha))
+    near = newton(
+        rough.basis,
+        loss.restrict(chosen),
+        rough.enter(start[..., chosen]),
+        min(max_iter, _ROUGH_STEPS),
+        goal=_NEAR,
+        rough=Rough(rough.basis),
+    )
+    nearby = rough.leave(near.coordinates)
+    if many:
+        spline = CubicSpline(np.log(loss.alpha[chosen]), nearby, axis=2)
+        return newton(problem.basis, loss, spline(np.log(loss.alpha)), max_iter, rough=rough)
+    found = newton(problem.basis, loss, nearby, max_iter - int(np.max(near.steps)), rough=rough)
+    return replace(found, steps=near.steps + found.steps)
 
 
 def _continue(
@@ -149,6 +186,15 @@ def _continue(
     if step.reached[0]:
         found.coordinates[..., i], found.reached[i] = at[..., 0], True
         found.relative[i], found.steps[i] = step.relative[0], found.steps[i] + steps
+
+
+def _cusp(f: Pointwise, logits: Matrix) -> float | None:
+    """A logit, not zero, whose curvature towers above that a thousandth to its left and right."""
+    here, left, right = (
+        np.nan_to_num(f.curvature(step * logits), nan=np.inf) for step in (1, 0.999, 1.001)
+    )
+    spikes = (here > _SPIKE * np.maximum(left, right)) & (logits != 0)
+    return float(logits[spikes][0]) if np.any(spikes) else None
 
 
 def _require_convex(f: Pointwise, penalty: Any) -> None:
@@ -221,12 +267,12 @@ def _results(
     solutions = flat.reshape(-1, *shape)
     every = np.asarray(problem.data.matrix @ flat).reshape(-1, *shape)
     logits = every[problem.kept]
+    at = loss.at(logits)
     if rest is None:
-        values, gradients = loss.value(logits), loss.gradient(logits)
-        scale, distance = gradient_scale(basis, loss, logits), np.zeros(len(loss.alpha))
+        values, gradients = loss.value(at), loss.gradient(at)
+        scale, distance = gradient_scale(basis, loss, at), np.zeros(len(loss.alpha))
     else:
         f, v, y = rest
-        at = loss.at(logits)
         values = penalised(loss.alpha, loss.entropy.value(at), at.sum(f.value(v)))[:, 0]
         gradients = penalised(loss.alpha, loss.entropy.gradient(at), y)
         scale = entropy_scale(basis, loss, logits, y)

@@ -102,6 +102,16 @@ def test_a_penalty_that_is_lost_in_rounding_is_named() -> None:
     assert "rounding" not in str(other.value)
 
 
+def test_a_penalty_of_infinite_curvature_away_from_zero_is_named() -> None:
+    X = np.random.default_rng(0).standard_normal((40, 5)) + 0.4
+    sharp, rounded = "10*abs(z-1)^(5/4)", "10*((z-1)^2+1/10^4)^(5/8)"
+    with pytest.raises(NotConvergedError, match=r"next to the logit 0\.99999.*round"):
+        fit(X, penalty=sharp, alpha=0.5)
+    assert fit(X, penalty=rounded, alpha=0.5).residual < 1e-12
+    with pytest.raises(NotConvergedError, match="raise max_iter"):
+        fit(X, penalty="cosh", alpha=0.5, max_iter=1)
+
+
 def test_rounded_weights_have_the_residual_that_rounding_leaves() -> None:
     X = np.array(NEARLY_PARALLEL)
     result = fit(X, alpha=0.1)
@@ -308,6 +318,35 @@ def test_factors_in_single_precision_serve_minimisers_in_double_precision(weight
     slopes = 0.4 * result.logits - 0.8 / (1 + np.exp(result.logits))
     pull = np.linalg.qr(X * np.sqrt(weight)[:, None])[0].T @ (np.sqrt(weight) * slopes)
     assert np.linalg.norm(pull) < 1e-13 * np.linalg.norm(slopes)
+
+
+@pytest.mark.parametrize("case", ["well conditioned", "weighted", "ill conditioned"])
+def test_rough_coordinates_share_the_condition_of_many_hessians(case: str) -> None:
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((2000, 140)) * np.logspace(-3, 3, 140)
+    if case == "ill conditioned":
+        X[:, 1] = X[:, 0] + 1e-5 * X[:, 1]
+    weight = rng.uniform(0.1, 3, 2000) if case == "weighted" else np.ones(2000)
+    basis = coordinates(X, weight)
+    assert (basis.single is None) == (case == "ill conditioned")
+    curvature = 10 ** np.outer(rng.uniform(-3, 0, 2000), np.linspace(0, 1, 40))[:, None]
+    rough = basis.rough(curvature)
+    c, v = rng.standard_normal((140, 1, 40)), rng.standard_normal((2000, 1, 40))
+    u = rough.enter(c)
+    assert rough.basis.matrix.dtype == np.float32
+    np.testing.assert_allclose(rough.leave(u), c, atol=1e-4)
+    np.testing.assert_allclose(rough.basis.spread(u), basis.spread(c), atol=1e-4)
+    np.testing.assert_allclose(
+        rough.basis.collect(v), rough.gradient(basis.collect(v)), rtol=1e-3, atol=1e-3
+    )
+
+    def condition(q: Any, alpha: int) -> float:
+        return float(np.linalg.cond(q.T @ (curvature[..., alpha] * q)))
+
+    plain = [condition(basis.q, alpha) for alpha in (0, 39)]
+    shared = [condition(rough.basis.q, alpha) for alpha in (0, 39)]
+    assert max(shared) < 0.5 * max(plain)
+    assert max(shared) < 2 * min(shared)
 
 
 @pytest.mark.parametrize("case", ["dependent", "nearly", "units"])

@@ -38,6 +38,30 @@ def test_large_problems_use_single_precision_on_the_way_alone() -> None:
         assert result.residual < 1e-13
 
 
+@pytest.mark.parametrize(
+    ("classes", "penalty", "rank"),
+    [(2, "huber", 300), (3, "label-smoothing", 300), (2, "cosh", 299)],
+)
+def test_many_alphas_on_large_data_reach_rounding_level(
+    classes: int, penalty: str, rank: int
+) -> None:
+    rng = np.random.default_rng(2)
+    y = np.arange(900) % classes
+    X = rng.standard_normal((900, 300)) + 0.8 * np.eye(classes, 300)[y]
+    X[:, rank:] = X[:, :1]
+    alphas, weight = np.geomspace(1e-3, 0.9, 31), rng.uniform(0.1, 3, 900)
+    path = fit_path(X, y, penalty=penalty, alphas=alphas, sample_weight=weight)
+    assert max(result.residual for result in path) < 1e-13
+    for i in (0, 30):
+        alone = fit(X, y, penalty=penalty, alpha=alphas[i], sample_weight=weight)
+        assert path[i].rank == alone.rank == rank
+        size = np.max(np.abs(alone.weights))
+        np.testing.assert_allclose(path[i].weights, alone.weights, rtol=0, atol=1e-10 * size)
+        assert not np.allclose(path[i].weights, path[15].weights, rtol=0, atol=1e-2 * size)
+        if classes > 2:
+            np.testing.assert_allclose(np.sum(path[i].weights, axis=0), 0, atol=1e-13 * size)
+
+
 def test_penalties_may_differ_along_a_path() -> None:
     X, y = data()
     penalties = ["quadratic", "absolute", "quadratic"]
