@@ -6,9 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import NotConvergedError, SeparableError, UnsupportedPenaltyError
+from ..errors import NotConvergedError, SeparableError
 from .batched_design import batched_design, first_failure, weights
-from .batched_newton import Problems, minimise, relative_gradient
+from .batched_interior import minimise_kinked
+from .batched_kinks import split
+from .batched_newton import Problems, Solution, accuracy, minimise, relative_gradient
+from .batched_rest import Resting, at_rest, bounds
 from .kernels import kernel
 
 __all__ = ["BatchFit", "fit_batch"]
@@ -22,9 +25,14 @@ class BatchFit(NamedTuple):
     weights : (..., n_features) for two classes, (..., n_classes, n_features) for more.
     bias : (...) for two classes, (..., n_classes) for more; None without one.
     logits : (..., n_samples) signed logits for two classes, (..., n_samples, n_classes) for more.
+        A logit at rest on a kink of the penalty is exactly there.
     loss : (...) training losses.
     residual : (...) ||P G|| / (||G|| + ||H z||), with P the projector on the range of the data,
         G the per-sample gradients and H the Hessians: about the rounding unit at a minimiser.
+        For penalties alpha (g + h) with kinks G is CE' + alpha g' at the logits z, plus
+        subgradients y of alpha h at points v, which differ from z only on kinks; it is
+        (||P G|| + ||diag(H) (z - v)||) / (||CE' + alpha g'|| + ||y|| + ||diag(H) z||): zero only
+        for a minimiser.
     converged : (...) booleans; all true unless the call was traced.
     iterations : () Newton steps of the problem that took the most.
     classes : (n_classes,) the labels, ascending; None if they came absorbed.
@@ -55,9 +63,11 @@ def fit_batch(
 
     As :func:`logitreg.fit` does, each problem is solved by Newton's method in the coordinates in
     which X^T X is the identity. All problems advance together, each with a damping of its own;
-    one that has arrived rests. The work is done by the library of the arrays, on their device,
-    without a loop over problems, and under ``jax.jit`` and ``jax.vmap`` as well: there the values
-    are not checked and ``converged`` says what became of each problem.
+    one that has arrived rests. For penalties with kinks or walls an interior-point method finds out
+    which logits rest there, and Newton's method ends with these held. The work is done by the
+    library of the arrays, on their device, without a loop over problems, and under ``jax.jit`` and
+    ``jax.vmap`` as well: there the values are not checked and ``converged`` says what became of
+    each problem.
 
     The Hessians are held explicitly: (K n_columns)^2 numbers for each problem with K > 2 classes,
     n_columns^2 for two.
@@ -68,7 +78,8 @@ def fit_batch(
         (x <- y x) if ``y`` is None.
     y : (..., n_samples) labels, shared by the whole batch, of two or more classes; of two, the
         larger counts as +1. None if they are absorbed.
-    penalty : name, expression or Penalty, with continuous slope, as for :func:`logitreg.fit`.
+    penalty : name, expression or Penalty, as for :func:`logitreg.fit`. With kinks or walls it has
+        to be convex, with finite slope and curvature beside them.
     alpha : strengths in [0, 1), a number or an array with the shape of the batch. The leading
         dimensions of X, y and alpha broadcast: one data set and many alpha is a path.
     bias : fit an intercept.
@@ -81,14 +92,16 @@ def fit_batch(
 
     Returns
     -------
-    BatchFit. With fewer samples than columns, the weights (with the bias) of least norm.
+    BatchFit. With fewer samples than columns, the weights (with the bias) of least norm. Where a
+    wall leaves several minimisers, as a box the level of the logits of K classes, one of them.
 
     Raises
     ------
     NotConvergedError : some problems did not reach rounding level; with their number and the
         first one's index.
     SeparableError : likewise, for problems with alpha = 0 whose classes are separated.
-    UnsupportedPenaltyError : the slope of the penalty jumps.
+    UnsupportedPenaltyError : the penalty has kinks, and is not convex or is infinitely curved
+        beside one.
     RankDeficientError : the rank of some data is below both its dimensions.
     AlphaError, ShapeError, NonFiniteError, DataError
 
@@ -98,26 +111,32 @@ def fit_batch(
     >>> result = fit_batch(X, alpha=0.2)
     >>> result.weights.shape, bool(np.max(result.residual) < 1e-13)
     ((1000, 3), True)
+    >>> boxed = fit_batch(X, penalty="box", alpha=0.2)
+    >>> bool(np.all(np.max(np.abs(boxed.logits), axis=1) == 1))
+    True
     """
     f = kernel(penalty)
-    if f.kinks:
-        places = ", ".join(f"{point:g}" for point in f.kinks)
-        raise UnsupportedPenaltyError(
-            f"the slope of the penalty {f.name!r} jumps at z = {places}; expected a penalty with "
-            "continuous slope, such as 'quadratic' or 'pseudo-huber'; solve one problem at a time "
-            "with fit"
-        )
+    smooth, kinks = split(f) if f.kinks else (f, None)
     data = batched_design(X, y, alpha, bias=bias, classes=classes, sample_weight=sample_weight)
     xp = data.xp
     problems = Problems(
-        xp, f, data.alpha[..., None, None], data.q, data.indicator, data.shape, data.root
+        xp, smooth, data.alpha[..., None, None], data.q, data.indicator, data.shape, data.root
     )
     with np.errstate(all="ignore"):
-        solution = minimise(problems, max_iter, data.traced)
+        if kinks is None:
+            solution: Solution | Resting = minimise(problems, max_iter, data.traced)
+        else:
+            solution = minimise_kinked(problems, kinks, max_iter, data.traced)
         columns = weights(data, solution.coordinates)
         logits = data.matrix @ columns
         weighted = problems.weighted(logits)
         expansion = problems.expansion(weighted)
+        loss = xp.mean(expansion.value, axis=-1)
+        if isinstance(solution, Resting) and kinks is not None:
+            rest = at_rest(problems, bounds(problems, kinks), logits, solution)
+            logits, loss, residual = rest.logits, loss + rest.value, rest.residual
+        else:
+            residual = relative_gradient(problems, expansion, weighted)
     if not data.traced:
         _require_converged(problems, logits, solution.converged, max_iter)
     slopes = columns[..., :-1, :] if bias else columns
@@ -127,8 +146,8 @@ def fit_batch(
         weights=slopes[..., 0] if binary else xp.matrix_transpose(slopes),
         bias=intercept if bias else None,
         logits=logits[..., 0] if binary else logits,
-        loss=xp.mean(expansion.value, axis=-1),
-        residual=relative_gradient(problems, expansion, weighted),
+        loss=loss,
+        residual=residual,
         converged=solution.converged,
         iterations=solution.iterations,
         classes=data.levels,
@@ -159,4 +178,6 @@ def _require_converged(problems: Problems, logits: Any, converged: Any, max_iter
     raise NotConvergedError(
         f"{count} of the problems, first problem {first}, did not reach rounding level within "
         f"{max_iter} Newton steps; raise max_iter, or check that the penalty is convex"
+        + ", or pass X in float64"
+        * (accuracy(problems)[0] > 1e-10)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from array_api_compat import device, is_numpy_array
 
@@ -21,7 +21,20 @@ from .loss_terms import (
     separate,
 )
 
-__all__ = ["Problems", "Solution", "minimise", "relative_gradient"]
+__all__ = [
+    "Problems",
+    "Solution",
+    "accuracy",
+    "approach",
+    "choose",
+    "hessian",
+    "in_blocks",
+    "minimise",
+    "newton_step",
+    "norm",
+    "relative_gradient",
+    "repeat",
+]
 
 # Relative gradients, in units of the rounding unit: one that no step can improve upon, and one
 # that is small enough once steps no longer improve upon it (1e-13 in float64).
@@ -30,6 +43,8 @@ _PATIENCE = 5
 _ARMIJO, _WOLFE = 1e-4, 0.8
 _LEAST_DAMPING, _LARGEST_DAMPING = 1e-7, 1e9
 _BLOCK = 2**19
+
+T = TypeVar("T")
 
 
 class Expansion(NamedTuple):
@@ -89,14 +104,15 @@ class Problems:
         """Values of the samples (..., n, K) times the roots of their weights."""
         return values if self.root is None else self.root * values
 
+    def logits(self, weighted: Any) -> Any:
+        """z from r z, which is zero for samples of weight zero."""
+        if self.root is None:
+            return weighted
+        return weighted / self.xp.where(self.root > 0, self.root, self.xp.ones_like(self.root))
+
     def expansion(self, weighted: Any) -> Expansion:
         """The weighted per-sample losses at r z, (..., n, K), with derivatives in r z."""
-        logits = weighted
-        if self.root is not None:
-            # Samples of weight zero have r z = 0.
-            logits = weighted / self.xp.where(
-                self.root > 0, self.root, self.xp.ones_like(self.root)
-            )
+        logits = self.logits(weighted)
         if self.indicator is None:
             entropy, penalty = SIGNED_CROSS_ENTROPY, separate(self.penalty)
         else:
@@ -160,9 +176,9 @@ def _relative(problems: Problems, expansion: Expansion, logits: Any) -> tuple[An
         bent = expansion.hessian[..., 0] * logits
     else:
         bent = xp.sum(expansion.hessian * logits[..., None, :], axis=-1)
-    scale = _norm(xp, expansion.gradient) + _norm(xp, bent)
+    scale = norm(xp, expansion.gradient) + norm(xp, bent)
     safe = xp.where(scale > 0, scale, xp.ones_like(scale))
-    return _norm(xp, gradient) / safe, gradient
+    return norm(xp, gradient) / safe, gradient
 
 
 def minimise(problems: Problems, max_iter: int, traced: bool) -> Solution:
@@ -175,35 +191,38 @@ def minimise(problems: Problems, max_iter: int, traced: bool) -> Solution:
 
     .. [1] Hager and Zhang, SIAM J. Optim. 16, 170 (2005): the approximate Wolfe condition.
     """
+    return in_blocks(problems, lambda part: approach(part, 0.0, max_iter, traced))
+
+
+def in_blocks(problems: Problems, solve: Callable[[Problems], T]) -> T:
+    """What ``solve`` gives for the problems: a named tuple of arrays (batch, ...) and of counts ().
+
+    NumPy makes many temporaries of the size of its operands: there it is called for blocks of the
+    batch that stay in the cache.
+    """
     xp, shape = problems.xp, problems.shape
     if not is_numpy_array(problems.q) or not shape:
-        return _minimise(problems, max_iter, traced)
-    # Blocks that stay in the cache: NumPy makes many temporaries of the size of its operands.
+        return solve(problems)
     size = math.prod(shape[1:]) * math.prod(problems.q.shape[-2:]) * problems.outputs
     length = max(1, _BLOCK // size)
-    parts = [
-        _minimise(problems.part(i, i + length), max_iter, traced)
-        for i in range(0, shape[0], length)
-    ]
-    return Solution(
-        xp.concat([part.coordinates for part in parts]),
-        xp.concat([part.converged for part in parts]),
-        xp.max(xp.stack([part.iterations for part in parts])),
-    )
+    parts: list[Any] = [solve(problems.part(i, i + length)) for i in range(0, shape[0], length)]
+    kind: Any = type(parts[0])
+    fields = zip(*parts, strict=True)
+    whole: T = kind(*(xp.concat(f) if f[0].ndim else xp.max(xp.stack(f)) for f in fields))
+    return whole
 
 
-def _minimise(problems: Problems, max_iter: int, traced: bool) -> Solution:
+def approach(problems: Problems, enough: Any, max_iter: int, traced: bool) -> Solution:
+    """Minimise every problem of a block until its relative gradient is ``enough``, or rounding."""
     xp, start = problems.xp, _start(problems)
-    unit = float(xp.finfo(start.dtype).eps)
-    goal = _GOAL * unit
-    accepted = max(goal, unit**0.5 / 15)
+    unit, goal, accepted = accuracy(problems)
 
     def unfinished(state: _State) -> Any:
         return xp.any(~state.done) & (state.iterations < max_iter)
 
     def advance(state: _State) -> _State:
         point = state.point
-        step = _newton_step(problems, point, state.damping)
+        step = newton_step(problems, point.gradient, point.hessian, state.damping)
         trial = _evaluate(problems, point.coordinates + step)
         slope = _inner(xp, point.gradient, step)
         change = trial.value - point.value
@@ -219,11 +238,11 @@ def _minimise(problems: Problems, max_iter: int, traced: bool) -> Solution:
         )
         best = xp.where(closer, trial.residual, state.best)
         done = (best <= goal) & (stalled > 0) | (best <= accepted) & (stalled >= _PATIENCE)
-        done = done | (best <= _ROUNDING * unit)
+        done = done | (best <= _ROUNDING * unit) | (best <= enough)
         return _State(
-            _Point(*(_choose(xp, taken, new, old) for new, old in zip(trial, point, strict=True))),
+            _Point(*(choose(xp, taken, new, old) for new, old in zip(trial, point, strict=True))),
             best,
-            _choose(xp, closer, trial.coordinates, state.best_coordinates),
+            choose(xp, closer, trial.coordinates, state.best_coordinates),
             _next_damping(xp, state.damping, taken | state.done),
             stalled,
             state.done | done,
@@ -233,14 +252,21 @@ def _minimise(problems: Problems, max_iter: int, traced: bool) -> Solution:
     # A steep penalty may be huge at an outlier's logit, or overflow: then zero is a better start.
     at_start = xp.mean(problems.expansion(problems.q @ start).value, axis=-1)
     lower = at_start < _loss_at_zero(problems)
-    point = _evaluate(problems, _choose(xp, lower, start, xp.zeros_like(start)))
+    point = _evaluate(problems, choose(xp, lower, start, xp.zeros_like(start)))
     zeros = xp.zeros_like(point.value)
     counter = xp.asarray(0, device=device(start))
     none = zeros > 0
     best = point.residual
     state = _State(point, best, point.coordinates, zeros, zeros, none, counter)
-    state = _loop(unfinished, advance, state, traced)
+    state = repeat(unfinished, advance, state, traced)
     return Solution(state.best_coordinates, state.best <= accepted, state.iterations)
+
+
+def accuracy(problems: Problems) -> tuple[float, float, float]:
+    """The rounding unit; the residual to reach; and what will do if no step improves upon it."""
+    unit = float(problems.xp.finfo(problems.q.dtype).eps)
+    goal = _GOAL * unit
+    return unit, goal, max(goal, unit**0.5 / 15)
 
 
 def _start(problems: Problems) -> Any:
@@ -263,16 +289,12 @@ def _loss_at_zero(problems: Problems) -> Any:
     return replace(problems, indicator=first, root=None).expansion(first * 0).value[..., 0]
 
 
-def _loop(
-    unfinished: Callable[[_State], Any],
-    advance: Callable[[_State], _State],
-    state: _State,
-    traced: bool,
-) -> _State:
+def repeat(unfinished: Callable[[T], Any], advance: Callable[[T], T], state: T, traced: bool) -> T:
+    """The state after as many steps as are unfinished, in JAX where it is traced."""
     if traced:
         from jax.lax import while_loop
 
-        result: _State = while_loop(unfinished, advance, state)
+        result: T = while_loop(unfinished, advance, state)
         return result
     while bool(unfinished(state)):
         state = advance(state)
@@ -291,12 +313,12 @@ def _evaluate(problems: Problems, coordinates: Any) -> _Point:
         xp.mean(expansion.value, axis=-1),
         45 * unit * xp.mean(xp.abs(expansion.value), axis=-1),
         gradient / samples,
-        _hessian(xp, problems.q, expansion.hessian) / samples,
+        hessian(xp, problems.q, expansion.hessian) / samples,
         residual,
     )
 
 
-def _hessian(xp: Any, q: Any, per_sample: Any) -> Any:
+def hessian(xp: Any, q: Any, per_sample: Any) -> Any:
     """(..., K d, K d), class by class, from the samples' (..., n, K, K)."""
     columns, outputs = q.shape[-1], per_sample.shape[-1]
     weights = xp.moveaxis(per_sample, -3, -1)[..., None]
@@ -308,18 +330,20 @@ def _hessian(xp: Any, q: Any, per_sample: Any) -> Any:
     return xp.reshape(blocks, (*blocks.shape[:-4], size, size))
 
 
-def _newton_step(problems: Problems, point: _Point, damping: Any) -> Any:
+def newton_step(problems: Problems, gradient: Any, curvature: Any, damping: Any) -> Any:
+    """(..., d, K) the s with (H + mu I) s = -g, for mu in units of the mean diagonal of H."""
     xp = problems.xp
-    columns, outputs = point.gradient.shape[-2:]
+    columns, outputs = gradient.shape[-2:]
     size = columns * outputs
-    unit = float(xp.finfo(point.value.dtype).eps)
-    like = {"dtype": point.value.dtype, "device": device(point.value)}
+    unit = float(xp.finfo(gradient.dtype).eps)
+    like = {"dtype": gradient.dtype, "device": device(gradient)}
     identity = xp.eye(size, **like)
-    mean = xp.linalg.trace(point.hessian) / size
-    mean = xp.where(mean > 0, mean, xp.ones_like(mean))[..., None, None]
+    mean = xp.linalg.trace(curvature) / size
+    least = float(xp.finfo(gradient.dtype).smallest_normal) / unit**2
+    mean = xp.where(mean > least, mean, xp.ones_like(mean))[..., None, None]
     # At least the rounding of the factorisation: no pivot is zero where curvature vanishes.
     shift = (damping[..., None, None] + 2 * size * unit) * mean
-    matrix = point.hessian + shift * identity
+    matrix = curvature + shift * identity
     if outputs > 1:
         # Where the loss leaves the common level of the logits free, H is singular along it and g
         # has no part in it: filling H there leaves the step as it is.
@@ -329,7 +353,7 @@ def _newton_step(problems: Problems, point: _Point, damping: Any) -> Any:
         )
         free = problems.level_is_free
         matrix = matrix + xp.where(free, mean, xp.zeros_like(mean)) * level
-    right = xp.reshape(xp.matrix_transpose(point.gradient), (*problems.shape, size, 1))
+    right = xp.reshape(xp.matrix_transpose(gradient), (*problems.shape, size, 1))
     step = xp.linalg.solve(matrix, -right)
     return xp.matrix_transpose(xp.reshape(step, (*problems.shape, outputs, columns)))
 
@@ -341,7 +365,7 @@ def _next_damping(xp: Any, damping: Any, rests: Any) -> Any:
     return xp.where(rests, faded, raised)
 
 
-def _choose(xp: Any, mask: Any, new: Any, old: Any) -> Any:
+def choose(xp: Any, mask: Any, new: Any, old: Any) -> Any:
     extra = len(new.shape) - len(mask.shape)
     return xp.where(xp.reshape(mask, (*mask.shape, *(1,) * extra)), new, old)
 
@@ -350,5 +374,5 @@ def _inner(xp: Any, a: Any, b: Any) -> Any:
     return xp.sum(a * b, axis=(-2, -1))
 
 
-def _norm(xp: Any, a: Any) -> Any:
+def norm(xp: Any, a: Any) -> Any:
     return xp.sqrt(_inner(xp, a, a))
