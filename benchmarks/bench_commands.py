@@ -1,47 +1,51 @@
-"""Whole-process times of the import and of the commands (medians; one run of each verify).
+"""Whole processes, by the clock on the wall: the import and the commands.
 
-    python benchmarks/bench_commands.py
+    python -m pytest benchmarks/bench_commands.py
 
-``import logitreg`` is compared with ``import numpy``, in turn, as the ratio of the medians.
+``--small`` leaves out all but the import.
 """
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
+from pathlib import Path
+from typing import Any
 
+import pytest
 from logitreg import penalties
 
-LABEL_SMOOTHING = ["beck.ls-*", "beck.class", "beck.finite-target", "beck.lower-bound"]
-LABEL_SMOOTHING += ["beck.simplex", "primer.ls-*"]
+pytestmark = pytest.mark.benchmark(timer=time.perf_counter)
+
+SELECTED = {
+    "all claims": "",
+    "--quick": "--quick",
+    "label smoothing": "beck.ls-* beck.class beck.finite-target beck.lower-bound beck.simplex "
+    "primer.ls-*",
+}
 
 
-def seconds(*arguments: str) -> float:
-    start = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-    return time.perf_counter() - start
+def measure_process(measure: Any, group: str, job: str, rounds: int, *arguments: str) -> None:
+    def run() -> None:
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+
+    measure(group, job, run, traced=False, rounds=rounds)
 
 
-def main() -> None:
-    imports: dict[str, list[float]] = {"numpy": [], "logitreg": [], "nothing": []}
-    for _ in range(15):
-        for name, times in imports.items():
-            times.append(seconds("-c", "pass" if name == "nothing" else f"import {name}"))
-    medians = {name: statistics.median(times) for name, times in imports.items()}
-    for name, median in medians.items():
-        print(f"{'import ' + name:40} {median:8.3f} s")
-    print(f"{'import logitreg / import numpy':40} {medians['logitreg'] / medians['numpy']:8.2f}")
-    with tempfile.TemporaryDirectory() as folder:
-        for options in ([], ["--quick"], LABEL_SMOOTHING):
-            taken = seconds("-m", "logitreg", "verify", *options, "--output", folder)
-            print(f"{' '.join(['verify', *options])[:40]:40} {taken:8.2f} s")
-    for name in penalties():
-        median = statistics.median(seconds("-m", "logitreg", "derive", name) for _ in range(3))
-        print(f"{'derive ' + name:40} {median:8.2f} s")
+@pytest.mark.parametrize("module", ["logitreg", "numpy", "sys"])
+def bench_import(measure: Any, module: str) -> None:
+    measure_process(measure, "import", f"import {module}", 15, "-c", f"import {module}")
 
 
-if __name__ == "__main__":
-    main()
+@pytest.mark.slow
+@pytest.mark.parametrize("name", penalties())
+def bench_derive(measure: Any, name: str) -> None:
+    measure_process(measure, "derive", name, 3, "-m", "logitreg", "derive", name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("selected", SELECTED)
+def bench_verify(measure: Any, tmp_path: Path, selected: str) -> None:
+    command = ["-m", "logitreg", "verify", *SELECTED[selected].split(), "--output", str(tmp_path)]
+    measure_process(measure, "verify", selected, 1, *command)

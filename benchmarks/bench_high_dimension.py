@@ -1,33 +1,29 @@
 """The limit of high dimension: a grid of cells, against quadrature around a scalar minimiser.
 
-    python benchmarks/bench_high_dimension.py
+    python -m pytest benchmarks/bench_high_dimension.py
 
-Seconds are of process time. The comparator is what the replica literature publishes: the order
-parameters by damped fixed-point iteration, each expectation by adaptive quadrature, each proximal
-operator by a scalar minimiser.
+The grid is lambda in [0.05, 0.95], sigma_f in [0.05, 1.5]. The comparator is what the replica
+literature publishes: the order parameters by damped fixed-point iteration, each expectation by
+adaptive quadrature, each proximal operator by a scalar minimiser. Within a group of ours alone, the
+ratios are to the first.
 """
 
 from __future__ import annotations
 
-import time
+from typing import Any
 
 import numpy as np
-from logitreg import asymptotics, penalties
+import pytest
+from logitreg import asymptotics, asymptotics_many_classes, penalties
 from logitreg.numerics.kernels import kernel
-from logitreg.numerics.many_classes_limit import asymptotics_many_classes
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
-GRID = {name: (0.1,) for name in penalties() if kernel(name).convex} | {"quadratic": (0.4, 0.001)}
-MANY_CLASSES = (
-    ("label-smoothing", 3),
-    ("label-smoothing", 4),
-    ("label-smoothing", 10),
-    ("label-smoothing", 100),
-    ("quadratic", 10),
-    ("log-cosh", 3),
-    ("log-cosh", 10),
-)
+CONVEX = [name for name in penalties() if kernel(name).convex]
+GRID = [("quadratic", 0.4), ("quadratic", 0.001), *((name, 0.1) for name in CONVEX)]
+SLOWER = [(4, "label-smoothing"), (10, "label-smoothing"), (100, "label-smoothing")]
+SLOWER += [(10, "quadratic"), (3, "log-cosh"), (10, "log-cosh")]
+MANY_CLASSES = [(3, "label-smoothing")] + [pytest.param(*c, marks=pytest.mark.slow) for c in SLOWER]
 
 
 def proximal_step(z: float, gamma: float, alpha: float) -> float:
@@ -67,38 +63,49 @@ def comparator(
     raise ArithmeticError("the fixed-point iteration did not converge")
 
 
-def main() -> None:
-    ratios, noises = np.linspace(0.05, 0.95, 100), np.linspace(0.05, 1.5, 100)
-    print(f"{ratios.size * noises.size} cells: lambda in [0.05, 0.95], sigma_f in [0.05, 1.5]")
-    seconds = {}
-    for penalty, alphas in GRID.items():
-        for alpha in alphas:
-            start = time.process_time()
-            limit = asymptotics(ratios[:, None], signal_noise=noises, penalty=penalty, alpha=alpha)
-            seconds[penalty, alpha] = time.process_time() - start
-            print(
-                f"{penalty:16} alpha = {alpha:<6} {seconds[penalty, alpha]:6.2f} s   "
-                f"largest residual {limit.residual.max():.0e}"
-            )
-    start = time.process_time()
-    a, q, iterations = comparator(0.7, 2.0, 0.4, 1e-6)
-    one = time.process_time() - start
+def limits(penalty: str, alpha: float, size: int) -> Any:
+    ratios, noises = np.linspace(0.05, 0.95, size), np.linspace(0.05, 1.5, size)
+    return asymptotics(ratios[:, None], signal_noise=noises, penalty=penalty, alpha=alpha)
+
+
+def residual(limit: Any) -> str:
+    return f"residuals up to {limit.residual.max():.0e}"
+
+
+@pytest.mark.parametrize(("penalty", "alpha"), GRID)
+def bench_grid(measure: Any, small: bool, penalty: str, alpha: float) -> None:
+    size = 10 if small else 100
+    run = lambda: limits(penalty, alpha, size)  # noqa: E731
+    job = f"logitreg, {penalty}, alpha = {alpha}"
+    measure(f"{size**2} cells", job, run, accuracy=residual, rounds=2)
+
+
+def bench_cell_of_a_grid(measure: Any, small: bool) -> None:
+    size = 10 if small else 100
+    run = lambda: limits("quadratic", 0.4, size)  # noqa: E731
+    measure("one cell", "logitreg, of a grid", run, accuracy=residual, parts=size**2, rounds=2)
+
+
+def bench_cell(measure: Any, small: bool) -> None:
     ours = asymptotics(0.7, signal=2.0, signal_noise=1.0, alpha=0.4)
-    gap = max(abs(a - ours.signal_weight), abs(q - ours.noise_weight))
-    per_cell = seconds["quadratic", 0.4] / (ratios.size * noises.size)
-    print(
-        f"one cell: adaptive quadrature in a fixed point {one:.1f} s ({iterations} iterations, "
-        f"differs by {gap:.0e}); ours, on the grid, {1e6 * per_cell:.0f} us: "
-        f"{one / per_cell:.1e} times as fast"
+    tolerance = 0.1 if small else 1e-6
+
+    def accuracy(found: tuple[float, float, int]) -> str:
+        a, q, iterations = found
+        gap = max(abs(a - ours.signal_weight), abs(q - ours.noise_weight))
+        assert gap < 10 * tolerance
+        return f"differs by {gap:.0e}, {iterations} iterations"
+
+    run = lambda: comparator(0.7, 2.0, 0.4, tolerance)  # noqa: E731
+    measure("one cell", "fixed point around quad", run, accuracy=accuracy, rounds=1)
+
+
+@pytest.mark.parametrize(("classes", "penalty"), MANY_CLASSES)
+def bench_many_classes(measure: Any, classes: int, penalty: str) -> None:
+    measure(
+        "many classes, one cell",
+        f"logitreg, {classes} classes, {penalty}",
+        lambda: asymptotics_many_classes(0.5, classes, penalty=penalty, alpha=0.1),
+        accuracy=lambda limit: f"residual {limit.residual:.0e}, error {limit.error:.0e}",
+        rounds=2,
     )
-    for penalty, classes in MANY_CLASSES:
-        start = time.process_time()
-        many = asymptotics_many_classes(0.5, classes, penalty=penalty, alpha=0.1)
-        print(
-            f"{classes:3} classes, {penalty:16} {time.process_time() - start:6.2f} s   "
-            f"residual {many.residual:.0e}, error of a and q {many.error:.0e}"
-        )
-
-
-if __name__ == "__main__":
-    main()
