@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from logitreg.proofs_checks.claims import fisher, many_classes, signal_noise, targets, weights
+from logitreg.proofs_checks.claims import (
+    effective_noise,
+    many_classes,
+    signal_noise,
+    targets,
+    weights,
+)
 from logitreg.proofs_checks.smt import prove_implication
 from logitreg.theory import alignment, clustering
 from logitreg.theory import fisher as fisher_theory
@@ -14,7 +20,7 @@ from logitreg.theory.words import letters, normal_form
 
 CLAIMS = {
     claim.id: claim
-    for module in (fisher, many_classes, signal_noise, weights)
+    for module in (effective_noise, many_classes, signal_noise, weights)
     for claim in module.CLAIMS
 }
 
@@ -93,10 +99,10 @@ def test_cosine_without_c_does_not_depend_on_the_signal_noise() -> None:
 
 def test_units_are_shown_to_cancel_and_not_taken_for_granted() -> None:
     content = CLAIMS["beck.effective-noise"].printed.content
-    found = fisher._does_not_depend_on_units(content)
+    found = effective_noise._does_not_depend_on_units(content)
     assert found.supported
     assert "evaluates to true" not in found.detail
-    assert fisher._does_not_depend_on_units(content._replace(per_distance=2)).refutes
+    assert effective_noise._does_not_depend_on_units(content._replace(per_distance=2)).refutes
 
 
 def test_largest_logit_is_that_of_the_label_only_if_the_gap_is_positive() -> None:

@@ -9,6 +9,7 @@ from logitreg.proofs_checks.claim import Entry, Verdict, judge
 from logitreg.proofs_checks.claims import (
     collapse_conditioning,
     collapse_training,
+    effective_noise,
     fisher,
     many_classes,
     neural_collapse,
@@ -16,6 +17,7 @@ from logitreg.proofs_checks.claims import (
 )
 
 MODULES = (
+    effective_noise,
     fisher,
     many_classes,
     noise_level,

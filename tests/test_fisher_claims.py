@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from logitreg.proofs_checks.claim import Claim, Verdict, judge
-from logitreg.proofs_checks.claims import fisher, many_classes, noise_level
+from logitreg.proofs_checks.claims import effective_noise, fisher, many_classes, noise_level
 from logitreg.proofs_checks.dynamics import training_curves
 from logitreg.proofs_checks.two_class_fits import Fit, Penalised
 from logitreg.theory import fisher as theory
@@ -20,7 +20,11 @@ from sklearn.svm import SVC
 from sympy import Matrix, Rational, S, Symbol, log, sqrt, symbols, zeros
 
 Array = NDArray[np.float64]
-CLAIMS = {c.id: c for module in (fisher, many_classes, noise_level) for c in module.CLAIMS}
+CLAIMS = {
+    c.id: c
+    for module in (fisher, effective_noise, many_classes, noise_level)
+    for c in module.CLAIMS
+}
 
 
 def softmax_fit(x: Array, labels: Array, classes: int, alpha: float) -> tuple[Array, Array]:
@@ -197,8 +201,7 @@ def test_nearest_targets_allow_every_gap_but_zero() -> None:
 
 def test_a_misprinted_noise_level_would_be_refuted() -> None:
     t, m, d = symbols("t_2 m d", positive=True)
-    assert fisher._EQ_35.noise.subs({fisher._t2: t, fisher._m: m, fisher._d: d}) == sqrt(
-        t / (d - m)
-    )
+    at = {effective_noise._t2: t, effective_noise._m: m, effective_noise._d: d}
+    assert effective_noise._EQ_35.noise.subs(at) == sqrt(t / (d - m))
     wrong = changed("beck.effective-noise", lambda c: c._replace(noise=sqrt(2) * c.noise))
     assert judge(wrong).verdict is Verdict.REFUTED

@@ -38,6 +38,7 @@ _TOPICS = (
     "generalisation_time",
     "multiclass",
     "fisher",
+    "effective_noise",
     "many_classes",
     "noise_level",
     "neural_collapse",
