@@ -177,9 +177,11 @@ def _conjugate_gradients(
 
     A damping in proportion to the gradient keeps the quadratic convergence, and the steps within
     ``_REACH`` times the logits that are there, or within that if they are small. Single precision,
-    where the coordinates suggest it, serves right-hand sides and curvatures of the size of one.
+    where the coordinates suggest it, serves right-hand sides and curvatures of the size of one; but
+    not more than the products where K logits share a level that next to nothing curves.
     """
-    dtype = rough.basis.matrix.dtype
+    single = rhs.shape[1] == 1
+    dtype = rough.basis.matrix.dtype if single else np.dtype(np.float64)
     size, bend = _positive(norms(rhs)), np.max(np.abs(curvature.diagonal), axis=(0, 1))
     top = _positive(np.maximum(bend, damping))
     unit = rough.gradient(rhs / size).astype(dtype)

@@ -138,8 +138,8 @@ def minimisers(problem: Problem, penalty: Any, alphas: Matrix, max_iter: int) ->
 
 
 def _from_nearby(problem: Problem, loss: SampleLoss, start: Matrix, max_iter: int) -> Minimum:
-    """Newton's method from rough minimisers, found in single precision where that is at hand; for
-    many alphas from those of a few, interpolated by a cubic spline in log alpha."""
+    """Newton's method from rough minimisers, found in single precision where that is at hand and
+    there is one logit; for many alphas from those of a few, by a cubic spline in log alpha."""
     quick = problem.basis.quick
     logits = quick.weighted(quick.spread(start), -1)
     rough = problem.basis.rough(loss.curvature(logits).diagonal)
@@ -147,7 +147,7 @@ def _from_nearby(problem: Problem, loss: SampleLoss, start: Matrix, max_iter: in
     many = len(chosen) >= 3 * _KNOTS
     if many:
         chosen = chosen[np.linspace(0, len(chosen) - 1, _KNOTS).astype(int)]
-    elif rough.basis is problem.basis:
+    elif rough.basis is problem.basis or problem.data.outputs > 1:
         return newton(problem.basis, loss, start, max_iter, rough=rough)
     else:
         chosen = np.arange(len(loss.alpha))

@@ -272,3 +272,7 @@ def test_branches_that_do_not_meet_by_little_are_refuted_by_balls() -> None:
     moved = replace(first, up_to=first.up_to + Rational(1, 10**60))
     outcome = claim.checks[1](replace(form, branches=(moved, *rest)))
     assert (outcome.refutes, outcome.grade.name) == (True, "CERTIFIED")
+
+
+def test_growth_that_sympy_cannot_tell_gives_no_expansion() -> None:
+    assert small_alpha_expansion(penalty("max(abs(z)-1,0)^2")) is None

@@ -367,3 +367,14 @@ def test_faint_bends_under_large_logits_are_reached_by_way_of_larger_strengths(
 ) -> None:
     X, y = np.array([[0.0, 0.0], [1.0, 0.0], [4096.0, 4096.0], [1.0, 1.0]]), [1, 0, 2, 0]
     assert fit(X, y, penalty="huber", alpha=alpha, bias=True).residual < 1e-11
+
+
+@pytest.mark.parametrize("penalty", ["label-smoothing", "huber", "log-cosh"])
+def test_faint_penalties_of_many_classes_are_solved_on_large_data(penalty: str) -> None:
+    y = np.arange(900) % 3
+    noise = np.random.default_rng(0).standard_normal((900, 300))
+    X = noise + np.random.default_rng(1).standard_normal((3, 300))[y]
+    for alpha in (1e-8, 1e-5):
+        found = lr.fit(X, y, penalty=penalty, alpha=alpha)
+        assert found.residual < 1e-13
+        assert found.iterations < 30

@@ -59,7 +59,8 @@ def small_alpha_expansion(penalty: Penalty) -> Expr | None:
         q = limit(slope.diff(x) / slope, x, oo)
         p = limit(simplify(x * (slope.diff(x) / slope - q)), x, oo)
         constant = limit(simplify(slope / (x**p * exp(q * x))), x, oo)
-    except (NotImplementedError, ValueError):
+    except (NotImplementedError, TypeError, ValueError):
+        # SymPy's limits end in a TypeError where functions such as Heaviside have no series.
         return None
     if not (q.is_finite and p.is_finite and constant.is_positive):
         return None

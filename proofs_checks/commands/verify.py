@@ -28,7 +28,7 @@ _DEVIATION = 1
     "more",
     multiple=True,
     metavar="CLAIM",
-    help="One claim more, as if it stood among the arguments.",
+    help="The same as the argument CLAIM, for scripts.",
 )
 @click.option(
     "--quick",
