@@ -170,6 +170,22 @@ def test_interrupted_the_sweep_says_how_to_go_on(
     assert_complete(results, straight)
 
 
+def test_the_processes_of_a_sweep_leave_interrupts_to_the_command(
+    tmp_path: Path, straight: dict[str, dict[str, float | None]]
+) -> None:
+    pytest.importorskip("joblib")
+    psutil = pytest.importorskip("psutil")
+    results = tmp_path / "r.sqlite"
+
+    def interrupt_all(outcome: execution.Outcome) -> None:
+        for child in psutil.Process().children():
+            child.send_signal(signal.SIGINT)
+
+    with open_store(results, CODE_VERSION, write=True) as store:
+        run(spec_of(tmp_path, GRID), store, workers=2, on_outcome=interrupt_all)
+    assert_complete(results, straight)
+
+
 def test_a_process_that_is_killed_stops_the_sweep_with_its_cells_kept(
     tmp_path: Path, straight: dict[str, dict[str, float | None]]
 ) -> None:

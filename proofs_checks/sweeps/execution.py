@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import warnings
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -67,7 +70,8 @@ def in_processes(tasks: Iterable[Task], workers: int) -> Outcomes:
     joblib = _optional("joblib")
     # Batches would hold results back, which a kill would lose.
     parallel = joblib.Parallel(workers, return_as="generator_unordered", batch_size=1)
-    outcomes = parallel(joblib.delayed(attempt)(task) for task in tasks)
+    with _deaf_to_interrupts():
+        outcomes = parallel(joblib.delayed(attempt)(task) for task in tasks)
     try:
         # Not `yield from`, which would close the cells' generator before it can be told below.
         for outcome in outcomes:  # noqa: UP028
@@ -83,6 +87,19 @@ def in_processes(tasks: Iterable[Task], workers: int) -> Outcomes:
             "a process of the sweep was killed (perhaps for want of memory); expected it to live; "
             "run the same command again, with fewer --workers if it recurs"
         ) from error
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started meanwhile ignore Ctrl-C for good: this one alone answers it, ends them."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def on_cluster(tasks: Iterable[Task], address: str) -> Outcomes:
