@@ -6,6 +6,7 @@ sources are Dekker, Numer. Math. 18 (1971), and Knuth, The Art of Computer Progr
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -102,5 +103,7 @@ def one_minus(x: Any) -> Pair:
 
 
 def scaled(x: Pair, factor: float) -> Pair:
-    """x times a number."""
+    """x times a number; exact for a power of two."""
+    if math.frexp(factor)[0] == 0.5:
+        return Pair(x.high * factor, x.low * factor)
     return multiply(x, Pair(factor, 0.0))

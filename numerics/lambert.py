@@ -39,22 +39,29 @@ def lambert_root(xp: Any, alpha: Any, rest: float, m: float, n: float) -> Any:
     """
     least = (1 + rest) * _TINY
     tiny = alpha < least
-    if is_numpy_array(alpha) and not tiny.any():
-        return _root(xp, alpha, rest, m, n)
-    usual = _root(xp, xp.where(tiny, least, alpha), rest, m, n)
-    return xp.where(tiny, _root_of_tiny(xp, xp.where(tiny, alpha, least), n / m), usual)
+    all_usual = is_numpy_array(alpha) and not tiny.any()
+    usual = alpha if all_usual else xp.where(tiny, least, alpha)
+    short = xp.astype(usual, xp.float32)
+    g, s, bend = _root_in_float32(xp, xp.astype(1 - usual, xp.float32) / short * (n / m), rest)
+    g = xp.astype(g, xp.float64)
+    if all_usual:
+        return _corrected(xp, alpha, short, (g, s, bend), xp.exp(g), rest, m, n)
+    tiny_alpha = xp.where(tiny, alpha, least)
+    far = xp.astype(_root_of_tiny_in_float32(xp, tiny_alpha, n / m), xp.float64)
+    # An exponential in float64 is dear where everything is computed for everyone: one for both.
+    grown = xp.exp(xp.where(tiny, far / 2, g))
+    near = _corrected(xp, usual, short, (g, s, bend), grown, rest, m, n)
+    return xp.where(tiny, _corrected_of_tiny(xp, tiny_alpha, far, grown, n / m), near)
 
 
-def _root(xp: Any, alpha: Any, rest: float, m: float, n: float) -> Any:
-    short = xp.astype(alpha, xp.float32)
-    y = xp.astype(1 - alpha, xp.float32) / short * (n / m)
-    g, s, bend = _root_in_float32(xp, y, rest)
+def _corrected(
+    xp: Any, alpha: Any, short: Any, root: tuple[Any, Any, Any], grown: Any, *equation: float
+) -> Any:
+    """The root from that in float32, with grown = exp(g), and alpha rounded to float32."""
+    (g, s, bend), (rest, m, n) = root, equation
     spread = s * _SPLITTER
     s_high = xp.astype(spread - (spread - s), xp.float64)
     alpha_high = xp.astype(short, xp.float64)
-    g = xp.astype(g, xp.float64)
-
-    grown = xp.exp(g)
     s_low = grown - (s_high - rest)
     alpha_low = alpha - alpha_high
     scaled = g * m
@@ -95,18 +102,31 @@ def _root_in_float32(xp: Any, y: Any, rest: float) -> tuple[Any, Any, Any]:
     return g, s, bend
 
 
-def _root_of_tiny(xp: Any, alpha: Any, ratio: float) -> Any:
-    """The root where 1 - alpha and exp(g) + rest are 1 and exp(g) to all digits.
+def _root_of_tiny_in_float32(xp: Any, alpha: Any, ratio: float) -> Any:
+    """The root where 1 - alpha and exp(g) + rest are 1 and exp(g) to all digits, to 1e-4.
 
-    The series of Lambert's W at infinity, right to 1e-5, then a step on the logarithm of
-    g exp(g)/y, in which a relative error of exp(g) counts for a part in g only.
+    The series of Lambert's W at infinity. What float32 does not hold is brought into its range.
     """
-    log_y = math.log(ratio) - xp.log(alpha)
+    lifted, bits = alpha * 2.0**203, xp.full_like(alpha, 203.0)
+    for _ in range(3):
+        below = lifted < 2.0**-124
+        lifted = xp.where(below, lifted * 2.0**249, lifted)
+        bits = xp.where(below, bits + 249.0, bits)
+    short = xp.astype(lifted, xp.float32)
+    log_y = xp.astype(bits, xp.float32) * math.log(2) + math.log(ratio) - xp.log(short)
     twice = xp.log(log_y)
-    g = log_y - twice * (1 - (1 + (twice / 2 - 1) / log_y) / log_y)
-    half = xp.exp(g / 2)
+    return log_y - twice * (1 - (1 + (twice / 2 - 1) / log_y) / log_y)
+
+
+def _corrected_of_tiny(xp: Any, alpha: Any, g: Any, half: Any, ratio: float) -> Any:
+    """The root from that in float32, with half = exp(g/2), by a step of Halley's on log(g exp(g)/y).
+
+    In the logarithm a relative error of exp(g) counts for a part in g only.
+    """
     excess = (alpha * half) * half * (g / ratio) - 1
-    return g - (excess - excess * excess / 2) * (g / (1 + g))
+    part = xp.astype(1 / (1 + xp.astype(g, xp.float32)), xp.float64)
+    step = (excess - excess * excess * (0.5 - excess / 3)) * (1 - part)
+    return g - step * (1 - step * (part * part / 2))
 
 
 def entropy_root(xp: Any, alpha: Any, rest: float) -> Any:

@@ -47,23 +47,23 @@ __all__ = ["SOLVERS", "Solver"]
 Solver = Callable[..., Any]
 """(xp, alpha, classes, **parameters) -> target, on float64 arrays with 0 < alpha < 1."""
 
-_LIFT = 2.0**600
+_LIFT = 2.0**300
 # log 2 = 0x1.62e42fefa39efp-1 + 2.319...e-17 to twice float64 precision.
-_LOG_LIFT = multiply(Pair(600.0, 0.0), Pair(math.log(2), 2.3190468138462996e-17))
+_LOG_LIFT = scaled(Pair(math.log(2), 2.3190468138462996e-17), 300.0)
 
 
 def _log1p_quotient(xp: Any, numerator: Pair, alpha: Any, scale: float) -> Any:
     """log(1 + numerator/(scale alpha)), and 0 where the numerator is negative."""
-    small = alpha < 1 / _LIFT
-    divisor = two_prod(xp.where(small, alpha * _LIFT, alpha), scale)
+    # Where the quotient may overflow 1 counts for nothing beside it.
+    huge = alpha * (scale * _LIFT * _LIFT) < numerator.high
+    divisor = scaled(Pair(xp.where(huge, alpha * _LIFT, alpha), 0.0), scale)
     positive = numerator.high > 0
-    numerator = Pair(
-        xp.where(positive, numerator.high, 0.0), xp.where(positive, numerator.low, 0.0)
-    )
-    quotient = divide(numerator, divisor)
-    near = xp.log1p(quotient.high) + quotient.low / (1 + quotient.high)
-    far = xp.log(quotient.high + 1 / _LIFT) + _LOG_LIFT.low + _LOG_LIFT.high
-    return xp.where(small, far, near)
+    high, low = (xp.where(positive, part, 0.0) for part in numerator)
+    quotient = high / divisor.high
+    product = two_prod(quotient, divisor.high)
+    rest = ((high - product.high) - product.low) + (low - quotient * divisor.low)
+    found = xp.log1p(quotient) + rest / (divisor.high * (1 + quotient))
+    return xp.where(huge, found + _LOG_LIFT.low + _LOG_LIFT.high, found)
 
 
 def _shifted_lambert(xp: Any, alpha: Any, right: Pair, shift: float, rest: float) -> Any:
@@ -114,7 +114,7 @@ def _label_smoothing(xp: Any, alpha: Any, classes: int) -> Any:
 def _beyond_kink(alpha: Any, classes: int, scale: float) -> Pair:
     """alpha ((K - 1) c - K scale): positive where the slope ``scale`` is not enough."""
     left = scaled(one_minus(alpha), float(classes - 1))
-    return add(left, negate(multiply(two_prod(alpha, scale), Pair(float(classes), 0.0))))
+    return add(left, negate(scaled(scaled(Pair(alpha, 0.0), scale), float(classes))))
 
 
 def _absolute(xp: Any, alpha: Any, classes: int) -> Any:

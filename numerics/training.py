@@ -16,6 +16,7 @@ from .checkpoints import load_checkpoint, save_checkpoint
 from .descent import descent
 from .host import on_host
 from .losses import check_alpha
+from .matrix_products import in_full_precision
 from .slopes import is_traceable, mean_slopes
 from .training_log import Log, Trajectory
 from .training_problem import training_problem
@@ -27,6 +28,7 @@ _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 _EPOCHS_AT_A_TIME = 512
 
 
+@in_full_precision
 def train(
     X: Any,
     y: ArrayLike | None = None,

@@ -74,3 +74,43 @@ def test_formulas_take_arrays_of_every_library(xp: ModuleType) -> None:
     found = formula(converted(xp, alpha), 10)
     assert type(found) is type(converted(xp, alpha))
     np.testing.assert_allclose(np.asarray(found), formula(alpha, 10), rtol=1e-13, atol=1e-15)
+
+
+def batch(jax: Any, X: Any, *labels: Any, **more: Any) -> Any:
+    """The shape of the result: products are known before anything is computed."""
+    return jax.eval_shape(lambda X: lr.fit_batch(X, *labels, alpha=0.2, **more).weights, X)
+
+
+def trained(jax: Any, X: Any, *labels: Any) -> Any:
+    return lr.train(X, *labels, alpha=0.2, epochs=3)
+
+
+JOBS_WITH_PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
+    "batch": batch,
+    "batch of classes": lambda jax, X: batch(jax, X, np.arange(6) % 3, classes=3),
+    "batch with kinks": lambda jax, X: batch(jax, X, penalty="absolute"),
+    "training": lambda jax, X: trained(jax, X[0]),
+    "training on wide data": lambda jax, X: trained(jax, X[0].T, np.arange(2)),
+}
+
+
+def precisions(jax: Any, job: Callable[[Any, Any], Any]) -> set[Any]:
+    """The precisions of the matrix products that JAX does for a job."""
+    product, found = jax.lax.dot_general_p, set()
+
+    def bind(*args: Any, **settings: Any) -> Any:
+        found.add(settings["precision"])
+        return type(product).bind(product, *args, **settings)
+
+    jax.clear_caches()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(product, "bind", bind)
+        job(jax, jax.numpy.asarray(np.linspace(-1, 2, 24, dtype=np.float32).reshape(2, 6, 2) ** 3))
+    return found
+
+
+@pytest.mark.parametrize("job", JOBS_WITH_PRODUCTS)
+def test_products_of_jax_keep_all_digits_of_float32_on_gpus(job: str) -> None:
+    jax = pytest.importorskip("jax")
+    assert precisions(jax, JOBS_WITH_PRODUCTS[job]) == {(jax.lax.Precision.HIGHEST,) * 2}
+    assert precisions(jax, lambda jax, X: X[0] @ X[1].T) == {None}
