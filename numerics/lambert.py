@@ -107,13 +107,13 @@ def _root_of_tiny_in_float32(xp: Any, alpha: Any, ratio: float) -> Any:
 
     The series of Lambert's W at infinity. What float32 does not hold is brought into its range.
     """
-    lifted, bits = alpha * 2.0**203, xp.full_like(alpha, 203.0)
-    for _ in range(3):
-        below = lifted < 2.0**-124
-        lifted = xp.where(below, lifted * 2.0**249, lifted)
-        bits = xp.where(below, bits + 249.0, bits)
+    lifted, steps = alpha * 2.0**203, 0.0
+    for k in (1, 2, 3):
+        below = alpha < 2.0 ** (-78 - 249 * k)
+        lifted = xp.where(below, alpha * 2.0 ** (203 + 249 * k), lifted)
+        steps = xp.astype(below, xp.float32) + steps
     short = xp.astype(lifted, xp.float32)
-    log_y = xp.astype(bits, xp.float32) * math.log(2) + math.log(ratio) - xp.log(short)
+    log_y = (steps * 249 + 203) * math.log(2) + math.log(ratio) - xp.log(short)
     twice = xp.log(log_y)
     return log_y - twice * (1 - (1 + (twice / 2 - 1) / log_y) / log_y)
 
