@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import NotConvergedError, SeparableError
-from .batched_design import batched_design, first_failure, weights
+from .batched_design import batched_design, weights
+from .batched_failures import outcome, require_minimisers
 from .batched_interior import minimise_kinked
 from .batched_kinks import split
-from .batched_newton import Problems, Solution, accuracy, minimise, relative_gradient
+from .batched_newton import Solution, minimise, relative_gradient
+from .batched_problems import Problems
 from .batched_rest import Resting, at_rest, bounds
 from .kernels import kernel
+from .matrix_products import in_full_precision
 
 __all__ = ["BatchFit", "fit_batch"]
 
@@ -31,9 +33,10 @@ class BatchFit(NamedTuple):
         G the per-sample gradients and H the Hessians: about the rounding unit at a minimiser.
         For penalties alpha (g + h) with kinks G is CE' + alpha g' at the logits z, plus
         subgradients y of alpha h at points v, which differ from z only on kinks; it is
-        (||P G|| + ||diag(H) (z - v)||) / (||CE' + alpha g'|| + ||y|| + ||diag(H) z||): zero only
-        for a minimiser.
-    converged : (...) booleans; all true unless the call was traced.
+        (||P G|| + ||diag(H) (z - v)||) / (||CE' + alpha g'|| + ||y|| + ||diag(H) z||), with |y|
+        summed over the kinks: zero only for a minimiser.
+    converged : (...) booleans; all true unless the call was traced. There, at alpha = 0, a plane
+        that separates the classes with samples on it is not looked for.
     iterations : () Newton steps of the problem that took the most.
     classes : (n_classes,) the labels, ascending; None if they came absorbed.
     """
@@ -48,6 +51,7 @@ class BatchFit(NamedTuple):
     classes: Any
 
 
+@in_full_precision
 def fit_batch(
     X: Any,
     y: Any = None,
@@ -88,17 +92,21 @@ def fit_batch(
     sample_weight : (..., n_samples) non-negative numbers, whose leading dimensions broadcast with
         the others. With as many samples as columns weights of zero leave samples out, which makes
         problems of different sizes one batch.
-    max_iter : limit on Newton steps.
+    max_iter : limit on the Newton steps of each problem.
 
     Returns
     -------
-    BatchFit. With fewer samples than columns, the weights (with the bias) of least norm. Where a
-    wall leaves several minimisers, as a box the level of the logits of K classes, one of them.
+    BatchFit. With fewer samples than columns, the weights (with the bias) of least norm. For two
+    classes the minimiser is unique. For more, the common level of the logits may be free: where it
+    is so altogether, at alpha = 0 and for label smoothing and entropy, the weights sum to zero over
+    the classes; where walls and kinks leave it some room, as those of a box and the flat parts of
+    max(z, 0) do, the minimiser is one of several.
 
     Raises
     ------
-    NotConvergedError : some problems did not reach rounding level; with their number and the
-        first one's index.
+    NotConvergedError : some problems did not reach rounding level, or columns are so nearly
+        dependent that rounding the weights cost half of the digits; with the number of these
+        problems and the first one's index.
     SeparableError : likewise, for problems with alpha = 0 whose classes are separated.
     UnsupportedPenaltyError : the penalty has kinks, and is not convex or is infinitely curved
         beside one.
@@ -130,15 +138,15 @@ def fit_batch(
         columns = weights(data, solution.coordinates)
         logits = data.matrix @ columns
         weighted = problems.weighted(logits)
-        expansion = problems.expansion(weighted)
-        loss = xp.mean(expansion.value, axis=-1)
         if isinstance(solution, Resting) and kinks is not None:
-            rest = at_rest(problems, bounds(problems, kinks), logits, solution)
-            logits, loss, residual = rest.logits, loss + rest.value, rest.residual
+            logits, loss, residual = at_rest(problems, bounds(problems, kinks), logits, solution)
         else:
+            expansion = problems.expansion(weighted)
+            loss = xp.mean(expansion.value, axis=-1)
             residual = relative_gradient(problems, expansion, weighted)
-    if not data.traced:
-        _require_converged(problems, logits, solution.converged, max_iter)
+        found = outcome(problems, solution.converged, logits, residual)
+        if not data.traced:
+            require_minimisers(data, problems, logits, found, max_iter)
     slopes = columns[..., :-1, :] if bias else columns
     binary = problems.indicator is None
     intercept = columns[..., -1, 0] if binary else columns[..., -1, :]
@@ -148,36 +156,7 @@ def fit_batch(
         logits=logits[..., 0] if binary else logits,
         loss=loss,
         residual=residual,
-        converged=solution.converged,
-        iterations=solution.iterations,
+        converged=found.converged,
+        iterations=xp.max(solution.iterations) if 0 not in data.shape else xp.asarray(0),
         classes=data.levels,
-    )
-
-
-def _require_converged(problems: Problems, logits: Any, converged: Any, max_iter: int) -> None:
-    xp = problems.xp
-    if bool(xp.all(converged)):
-        return
-    count, first = first_failure(~converged)
-    if problems.indicator is None:
-        margins = logits[..., 0]
-    else:
-        true = xp.sum(problems.indicator * logits, axis=-1)
-        others = xp.where(problems.indicator > 0, xp.full_like(logits, -xp.inf), logits)
-        margins = true - xp.max(others, axis=-1)
-    if problems.root is not None:
-        margins = xp.where(problems.root[..., 0] > 0, margins, xp.ones_like(margins))
-    apart = ~converged & (problems.alpha[..., 0, 0] == 0) & xp.all(margins > 0, axis=-1)
-    if bool(xp.any(apart)):
-        count, first = first_failure(apart)
-        raise SeparableError(
-            f"alpha is 0 and a hyperplane separates the classes in {count} of the problems, first "
-            f"in problem {first}: their losses decrease for ever; expected overlapping classes; "
-            "choose alpha > 0"
-        )
-    raise NotConvergedError(
-        f"{count} of the problems, first problem {first}, did not reach rounding level within "
-        f"{max_iter} Newton steps; raise max_iter, or check that the penalty is convex"
-        + ", or pass X in float64"
-        * (accuracy(problems)[0] > 1e-10)
     )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_array_api_obj, is_jax_array
+from array_api_compat import (
+    array_namespace,
+    device,
+    is_array_api_obj,
+    is_numpy_array,
+    is_numpy_namespace,
+)
 
 from ..errors import AlphaError, DataError, NonFiniteError, RankDeficientError, ShapeError
-from .host import on_host
+from .host import on_host, real_array
+from .tracing import is_jax, is_traced
 
 __all__ = ["BatchedDesign", "batched_design", "dependent_columns", "first_failure", "weights"]
 
@@ -21,9 +29,11 @@ class BatchedDesign(NamedTuple):
     xp : the namespace of the arrays.
     matrix : (..., n_samples, n_columns); columns are the features, then ones if there is a bias.
         With two classes each row is multiplied by its label -1 or +1.
+    scale : (..., 1, n_columns) powers of two, by which the columns were multiplied before they were
+        factored; (..., 1, 1) with fewer samples than columns.
     q : (..., n_samples, rank) with orthonormal columns that span those of the matrix.
-    right, basis : X = Q R with ``right`` = R and ``basis`` None; with fewer samples than columns
-        X^T = P R with ``right`` = R and ``basis`` = P, and Q holds the labels alone.
+    right, basis : X = Q R with ``right`` = R and ``basis`` None, for X scaled; with fewer samples
+        than columns X^T = P R with ``right`` = R and ``basis`` = P, and Q holds the labels alone.
     indicator : (..., n_samples, K) ones at the true classes; None for two classes.
     root : (..., n_samples, 1) square roots of the weights of the samples, whose mean is one, by
         which the rows of the matrix were multiplied before it was factored; None without weights.
@@ -35,6 +45,7 @@ class BatchedDesign(NamedTuple):
 
     xp: Any
     matrix: Any
+    scale: Any
     q: Any
     right: Any
     basis: Any
@@ -69,11 +80,13 @@ def batched_design(
     (5, 3, 1)
     """
     xp, features, labels, strengths = _arrays(X, y, alpha)
-    amounts = None if sample_weight is None else _floating(xp, sample_weight, features)
-    traced = any(_is_traced(a) for a in (features, labels, strengths, amounts))
+    amounts = None
+    if sample_weight is not None:
+        amounts = _floating(xp, real_array(sample_weight, "sample_weight"), features)
+    traced = any(is_jax(a) and is_traced(a) for a in (features, labels, strengths, amounts))
     shape = _batch_shape(features, labels, strengths, amounts, bias)
     if not traced:
-        _check_values(xp, features, strengths)
+        _check_values(xp, features, labels, strengths)
         if amounts is not None:
             _check_weights(xp, amounts, features.shape[-1] + bias)
     levels = None if labels is None else _levels(xp, labels, classes, traced)
@@ -84,15 +97,21 @@ def batched_design(
     samples, columns = matrix.shape[-2:]
     root = None
     if amounts is not None:
+        amounts = amounts / xp.max(amounts, axis=-1, keepdims=True)
         root = xp.sqrt(amounts / xp.mean(amounts, axis=-1, keepdims=True))[..., None]
-    if samples >= columns:
-        q, right = xp.linalg.qr(matrix if root is None else root * matrix)
+    tall = samples >= columns
+    # Mean sizes of the columns, by a product: NumPy is slow to reduce short rows.
+    sizes = xp.full((1, samples), 1 / samples, **like) @ xp.abs(matrix)
+    scale = _powers_of_two(xp, sizes if tall else xp.max(sizes, axis=-1, keepdims=True))
+    if tall:
+        q, right = xp.linalg.qr(scale * matrix if root is None else root * (scale * matrix))
+        triangle = right
     else:
-        basis, right = xp.linalg.qr(xp.matrix_transpose(matrix))
+        basis, right, triangle = _least_norm(xp, scale * matrix)
         q = xp.broadcast_to(xp.eye(samples, **like), (*matrix.shape[:-1], samples))
         q = q if root is None else root * q
     if not traced:
-        _require_rank(xp, right, max(samples, columns))
+        _require_rank(xp, triangle, max(samples, columns))
     indicator = None
     if levels is not None and levels.shape[0] == 2:
         # Labels multiply the rows of Q and leave R as it is.
@@ -102,7 +121,7 @@ def batched_design(
     elif levels is not None:
         indicator = xp.astype(labels[..., None] == levels, features.dtype)
     return BatchedDesign(
-        xp, matrix, q, right, basis, indicator, root, strengths, levels, shape, traced
+        xp, matrix, scale, q, right, basis, indicator, root, strengths, levels, shape, traced
     )
 
 
@@ -110,24 +129,64 @@ def weights(data: BatchedDesign, coordinates: Any) -> Any:
     """The weights (..., n_columns, K) of least norm for which the logits are Q c."""
     xp, right = data.xp, data.right
     if data.basis is None:
-        return _solved(xp, right, coordinates)
-    return data.basis @ _solved(xp, xp.matrix_transpose(right), coordinates)
+        scaled = _solved(xp, right, coordinates)
+    else:
+        scaled = data.basis @ _solved(xp, xp.matrix_transpose(right), coordinates)
+    return xp.matrix_transpose(data.scale) * scaled
+
+
+def _powers_of_two(xp: Any, sizes: Any) -> Any:
+    """Factors that bring the sizes near one, and round nothing."""
+    largest = math.floor(-math.log2(float(xp.finfo(sizes.dtype).smallest_normal)))
+    exponents = xp.round(xp.log2(xp.where(sizes > 0, sizes, xp.ones_like(sizes))))
+    return 2.0 ** -xp.clip(exponents, -float(largest), float(largest))
+
+
+def _least_norm(xp: Any, matrix: Any) -> tuple[Any, Any, Any]:
+    """P and R with X^T = P R, with errors in proportion to every row of X^T; and R as a triangle.
+
+    That takes the largest rows first, and pivoting of the columns [1]_, for which the order of
+    their lengths stands in: it makes a triangle of R.
+
+    .. [1] Cox and Higham, BIT 38, 34 (1998).
+    """
+    features = xp.argsort(xp.max(xp.abs(matrix), axis=-2), axis=-1, descending=True)
+    samples = xp.argsort(xp.linalg.vector_norm(matrix, axis=-1), axis=-1, descending=True)
+    ordered = _ordered(xp, matrix, samples)
+    ordered = _ordered(xp, xp.matrix_transpose(ordered), features)
+    basis, triangle = xp.linalg.qr(ordered)
+    right = xp.matrix_transpose(_ordered(xp, xp.matrix_transpose(triangle), xp.argsort(samples)))
+    return _ordered(xp, basis, xp.argsort(features)), right, triangle
+
+
+def _ordered(xp: Any, rows: Any, order: Any) -> Any:
+    return xp.take_along_axis(rows, order[..., None], axis=-2)
 
 
 def _arrays(X: Any, y: Any, alpha: Any) -> tuple[Any, Any, Any, Any]:
     """The namespace; X, y and alpha as arrays of one library and device, X and alpha floating."""
-    features = X if is_array_api_obj(X) else np.asarray(X)
+    features = real_array(X)
     xp = array_namespace(features)
-    if xp.isdtype(features.dtype, ("bool", "integral")):
+    if not xp.isdtype(features.dtype, "real floating"):
         defaults = xp.__array_namespace_info__().default_dtypes()
         features = xp.astype(features, defaults["real floating"])
-    if not xp.isdtype(features.dtype, "real floating"):
-        raise DataError(f"X has dtype {features.dtype}; expected real numbers, such as float64")
     place = device(features)
-    labels = y
-    if y is not None and not _belongs(y, xp):
-        labels = xp.asarray(on_host(y), device=place)
-    return xp, features, labels, _floating(xp, alpha, features)
+    labels = None if y is None else _label_array(xp, y, place)
+    return xp, features, labels, _floating(xp, real_array(alpha, "alpha"), features)
+
+
+def _label_array(xp: Any, y: Any, place: Any) -> Any:
+    if _belongs(y, xp) and not is_numpy_array(y):
+        return y
+    labels = on_host(y)
+    if labels.dtype.kind == "O":
+        labels = labels.astype(str)
+    texts = "US" if is_numpy_namespace(xp) else ""
+    if labels.dtype.kind not in "biuf" + texts:
+        raise DataError(
+            f"y has dtype {labels.dtype}; expected integers{', strings' * bool(texts)} or booleans"
+        )
+    return xp.asarray(labels, device=place)
 
 
 def _floating(xp: Any, values: Any, like: Any) -> Any:
@@ -142,19 +201,12 @@ def _belongs(a: Any, xp: Any) -> bool:
     return is_array_api_obj(a) and array_namespace(a) == xp
 
 
-def _is_traced(a: Any) -> bool:
-    if not is_jax_array(a):
-        return False
-    from jax.core import Tracer
-
-    return isinstance(a, Tracer)
-
-
 def _batch_shape(X: Any, y: Any, alpha: Any, amounts: Any, bias: bool) -> tuple[int, ...]:
     """The shape of the batch."""
-    if len(X.shape) < 2 or 0 in X.shape:
+    if len(X.shape) < 2 or 0 in X.shape[-2:]:
         raise ShapeError(
-            f"X has shape {tuple(X.shape)}; expected (..., n_samples, n_features), none of them 0"
+            f"X has shape {tuple(X.shape)}; expected (..., n_samples, n_features), neither of them "
+            "0"
         )
     samples = X.shape[-2]
     if y is None and bias:
@@ -202,14 +254,23 @@ def _check_weights(xp: Any, amounts: Any, columns: int) -> None:
         )
 
 
-def _check_values(xp: Any, X: Any, alpha: Any) -> None:
+def _check_values(xp: Any, X: Any, y: Any, alpha: Any) -> None:
     if not bool(xp.all(xp.isfinite(X))):
         _, first = first_failure(~xp.isfinite(X))
         raise NonFiniteError(f"X{first} is NaN or infinite; expected finite numbers")
+    if y is not None and _is_floating(xp, y) and not bool(xp.all(xp.isfinite(y))):
+        raise NonFiniteError("y holds NaN or infinity; expected a label for each sample")
     outside = ~((alpha >= 0) & (alpha < 1))
     if bool(xp.any(outside)):
         count, first = first_failure(outside)
-        raise AlphaError(f"{count} of the strengths alpha, first at {first}, lie outside [0, 1)")
+        raise AlphaError(
+            f"{count} of the strengths alpha, first at {first}, lie outside [0, 1) in {alpha.dtype}"
+        )
+
+
+def _is_floating(xp: Any, y: Any) -> bool:
+    # The standard knows no text, which NumPy does.
+    return bool(y.dtype.kind == "f" if is_numpy_array(y) else xp.isdtype(y.dtype, "real floating"))
 
 
 def _levels(xp: Any, y: Any, classes: int | None, traced: bool) -> Any:

@@ -12,11 +12,17 @@ rest, and Newton's method holds them there in the end.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
+from array_api_compat import device
+
+from .batched_iteration import choose, counted, in_blocks, repeat
 from .batched_kinks import Kinks, rounded
-from .batched_newton import Problems, accuracy, approach, choose, in_blocks, norm, repeat
+from .batched_newton import approach, norm
+from .batched_problems import Problems, accuracy
 from .batched_rest import Bounds, Resting, bounds, curvature, distances, finish, step, total
 
 __all__ = ["minimise_kinked"]
@@ -30,6 +36,9 @@ _LEAST, _RECENTRING = 1e-3, 0.1
 # Gradient over gap, each relative to the first: where mu has to wait, and where steps are refused.
 _WAITING, _REFUSED = 10, 300
 _ARMIJO = 1e-3
+# Strength of a pull towards zero, in units of mu: where flat parts leave the level of K logits free
+# the central path would go off to infinity.
+_PULL_BACK = 1e-2
 _PATIENCE = 20
 
 
@@ -49,7 +58,8 @@ class _Point(NamedTuple):
     Attributes
     ----------
     away : (..., n, K, m) z - k.
-    gradient : (..., n, K) of the samples, weighted, with the subgradients of the kinks.
+    gradient : (..., n, K) of the samples, weighted, with the subgradients of the kinks and a pull
+        towards zero that fades with mu.
     hessian : (..., n, K, K) of the samples, without the kinks.
     gap : (...) the mean of the products.
     misfit : (...) how far gradient and z - k = p - m are from being met, free of units.
@@ -72,6 +82,7 @@ class _State(NamedTuple):
     stalled: Any
     done: Any
     iterations: Any
+    first_gap: Any
 
 
 def minimise_kinked(problems: Problems, kinks: Kinks, max_iter: int, traced: bool) -> Resting:
@@ -81,10 +92,13 @@ def minimise_kinked(problems: Problems, kinks: Kinks, max_iter: int, traced: boo
         limits = bounds(part, kinks)
         coordinates, steps = _nearby(part, kinks, max_iter, traced)
         start = _start(part, limits, coordinates)
-        state = _follow(part, limits, start, steps, max_iter, traced)
+        ones = part.xp.ones_like(start.gap)
+        done = (part.alpha[..., 0, 0] == 0) | (steps >= max_iter)
+        state = _State(start, ones > 0, ones, 2 * ones, 0 * ones, done, steps, start.gap)
+        state = repeat(part, partial(_follow, kinks=kinks, max_iter=max_iter), state, traced)
         point = state.point
         nearly = (point.coordinates, _subgradients(part, limits, point.pairs), point.hessian)
-        return finish(part, limits, nearly, state.iterations, max_iter, traced)
+        return finish(part, kinks, nearly, state.iterations, max_iter, traced)
 
     return in_blocks(problems, solve)
 
@@ -97,7 +111,8 @@ def _nearby(problems: Problems, kinks: Kinks, max_iter: int, traced: bool) -> tu
     enough = xp.where(present, xp.full_like(problems.alpha, math.inf if walls else _ROUGH), 0.0)
     smooth = replace(problems, penalty=rounded(problems.penalty, kinks))
     # For K logits and a one-sided penalty there is no such point: that must not take all steps.
-    found = approach(smooth, enough[..., 0, 0], max_iter // 2, traced)
+    limit = max_iter - max_iter // 2 * xp.astype(present[..., 0, 0], xp.int32)
+    found = approach(smooth, enough[..., 0, 0], limit, traced)
     start = found.coordinates
     return xp.where(present, xp.zeros_like(start), start) if walls else start, found.iterations
 
@@ -130,59 +145,56 @@ def _point(problems: Problems, kinks: Bounds, coordinates: Any, pairs: _Pairs) -
     away, expansion = distances(problems, kinks, weighted), problems.expansion(weighted)
     subgradients = _subgradients(problems, kinks, pairs)
     penalty = problems.weighted(total(problems, kinks, subgradients))
-    gradient = expansion.gradient + penalty
+    gap = _gap(problems, kinks, pairs)
+    back = _PULL_BACK * gap[..., None, None]
+    gradient = expansion.gradient + penalty + back * weighted
+    identity = xp.eye(problems.outputs, dtype=gap.dtype, device=device(gap))
+    hessian = expansion.hessian + back[..., None] * identity
     apart = kinks.size * xp.abs(away - pairs.above + pairs.below)
     apart = problems.weighted(total(problems, kinks, apart))
     misfit = norm(xp, xp.matrix_transpose(problems.q) @ gradient) + norm(xp, apart)
-    scale = norm(xp, expansion.gradient) + norm(xp, penalty)
+    # Subgradients at several kinks may cancel, which magnifies their rounding.
+    sizes = problems.weighted(total(problems, kinks, xp.abs(subgradients)))
+    scale = norm(xp, expansion.gradient) + norm(xp, sizes)
     misfit = misfit / xp.where(scale > 0, scale, xp.ones_like(scale))
-    gap = _gap(problems, kinks, pairs)
-    return _Point(coordinates, pairs, away, gradient, expansion.hessian, gap, misfit)
+    return _Point(coordinates, pairs, away, gradient, hessian, gap, misfit)
 
 
-def _follow(
-    problems: Problems, kinks: Bounds, start: _Point, steps: Any, max_iter: int, traced: bool
-) -> _State:
-    """Along the central path, until it is clear which logits rest."""
-    xp = problems.xp
+def _follow(problems: Problems, kinks: Kinks, max_iter: int) -> Callable[[_State], _State]:
+    """A step along the central path for each problem, until it is clear which logits rest."""
+    xp, limits = problems.xp, bounds(problems, kinks)
     unit = accuracy(problems)[0]
     enough = max(unit, _GAP)
 
-    def unfinished(state: _State) -> Any:
-        return xp.any(~state.done) & (state.iterations < max_iter)
-
     def advance(state: _State) -> _State:
         point = state.point
-        change, pairs, length = _step(problems, kinks, state, start.gap)
+        change, pairs, length = _step(problems, limits, state)
         coordinates = point.coordinates + length[..., None, None] * change
-        trial = _point(problems, kinks, coordinates, _ahead(point.pairs, pairs, length))
+        trial = _point(problems, limits, coordinates, _ahead(point.pairs, pairs, length))
         closer = trial.misfit <= (1 - _ARMIJO * length) * point.misfit
-        closer = closer | (trial.misfit * start.gap <= _REFUSED * trial.gap)
-        closer = closer & _is_central(problems, kinks, trial)
+        closer = closer | (trial.misfit * state.first_gap <= _REFUSED * trial.gap)
+        closer = closer & _is_central(problems, limits, trial)
         taken = closer & ~state.done
-        merit = xp.maximum(trial.misfit, trial.gap / start.gap)
+        merit = xp.maximum(trial.misfit, trial.gap / state.first_gap)
         falls = taken & (merit < 0.9 * state.best)
         stalled = xp.where(falls, xp.zeros_like(merit), state.stalled + 1)
-        arrived = (trial.misfit <= _PULL * unit**0.5) & (trial.gap <= enough * start.gap)
+        arrived = (trial.misfit <= _PULL * unit**0.5) & (trial.gap <= enough * state.first_gap)
+        iterations = counted(xp, state.iterations, state.done)
         return _State(
             _chosen(xp, taken, trial, point),
             closer & ((trial.gap < point.gap) | ~state.good),
             xp.where(closer, xp.clip(4 * state.length, 0.0, 1.0), state.length / 4),
             xp.where(taken & (merit < state.best), merit, state.best),
             stalled,
-            state.done | taken & arrived | (stalled >= _PATIENCE),
-            state.iterations + 1,
+            state.done | taken & arrived | (stalled >= _PATIENCE) | (iterations >= max_iter),
+            iterations,
+            state.first_gap,
         )
 
-    ones = xp.ones_like(start.gap)
-    absent = (ones < 0) | (problems.alpha[..., 0, 0] == 0)
-    state = _State(start, ones > 0, ones, 2 * ones, 0 * ones, absent, steps)
-    return repeat(unfinished, advance, state, traced)
+    return advance
 
 
-def _step(
-    problems: Problems, kinks: Bounds, state: _State, first_gap: Any
-) -> tuple[Any, _Pairs, Any]:
+def _step(problems: Problems, kinks: Bounds, state: _State) -> tuple[Any, _Pairs, Any]:
     """Newton's step in the coordinates and in the pairs, and how much of it to take."""
     xp, point, pairs = problems.xp, state.point, state.point.pairs
     rates = 1 / (pairs.above / pairs.up + pairs.below / pairs.down)
@@ -207,7 +219,7 @@ def _step(
     left = _gap(problems, kinks, _ahead(pairs, change, length)) / point.gap
     least = xp.where(state.good, xp.full_like(left, _CENTRING), xp.full_like(left, _RECENTRING))
     # Ahead of the gradient, subgradients at their bounds would leave it no way down.
-    waits = point.misfit * first_gap > _WAITING * point.gap
+    waits = point.misfit * state.first_gap > _WAITING * point.gap
     centring = xp.where(waits, xp.ones_like(left), xp.clip(left**3, least, 1.0))
     mu = (centring * point.gap)[..., None, None, None]
     good = state.good[..., None, None, None]

@@ -2,141 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from array_api_compat import device, is_numpy_array
+from array_api_compat import device
 
-from .kernels import Kernel
-from .loss_terms import (
-    COUPLED,
-    SIGNED_CROSS_ENTROPY,
-    Logits,
-    cross_entropy,
-    penalised,
-    penalised_curvature,
-    penalty_term,
-    separate,
-)
+from .batched_iteration import choose, counted, in_blocks, repeat
+from .batched_problems import Expansion, Problems, accuracy
 
 __all__ = [
-    "Problems",
     "Solution",
-    "accuracy",
     "approach",
-    "choose",
     "hessian",
-    "in_blocks",
     "minimise",
     "newton_step",
     "norm",
     "relative_gradient",
-    "repeat",
 ]
 
-# Relative gradients, in units of the rounding unit: one that no step can improve upon, and one
-# that is small enough once steps no longer improve upon it (1e-13 in float64).
-_ROUNDING, _GOAL = 2, 450
+# A relative gradient that no step can improve upon, in units of the rounding unit.
+_ROUNDING = 2
 _PATIENCE = 5
 _ARMIJO, _WOLFE = 1e-4, 0.8
 _LEAST_DAMPING, _LARGEST_DAMPING = 1e-7, 1e9
-_BLOCK = 2**19
-
-T = TypeVar("T")
-
-
-class Expansion(NamedTuple):
-    """Value (..., n), gradient (..., n, K) and Hessian (..., n, K, K) of the loss of n samples."""
-
-    value: Any
-    gradient: Any
-    hessian: Any
-
-
-@dataclass(frozen=True)
-class Problems:
-    """A batch of problems: minimise mean l(q c) over the coordinates c, (..., d, K).
-
-    Attributes
-    ----------
-    xp : the namespace of the arrays.
-    penalty : f in l = (1 - alpha) CE + alpha f.
-    alpha : (..., 1, 1)
-    q : (..., n, d) with orthonormal columns, the labels absorbed if there are two classes.
-    indicator : (..., n, K) ones at the true classes; None for two classes.
-    shape : the shape of the batch.
-    root : (..., n, 1) square roots r of the weights of the samples, whose logits are then z = q c/r
-        and whose mean weight is one; None if all are one.
-    """
-
-    xp: Any
-    penalty: Kernel
-    alpha: Any
-    q: Any
-    indicator: Any
-    shape: tuple[int, ...]
-    root: Any = None
-
-    @property
-    def outputs(self) -> int:
-        """Logits per sample: one for two classes."""
-        return 1 if self.indicator is None else int(self.indicator.shape[-1])
-
-    def part(self, first: int, last: int) -> Problems:
-        """The problems first, ..., last - 1 along the first dimension of the batch."""
-
-        def cut(a: Any, trailing: int) -> Any:
-            full = a is not None and len(a.shape) == len(self.shape) + trailing
-            return a[first:last] if full and a.shape[0] > 1 else a
-
-        return replace(
-            self,
-            alpha=cut(self.alpha, 2),
-            q=cut(self.q, 2),
-            indicator=cut(self.indicator, 2),
-            root=cut(self.root, 2),
-            shape=(min(last, self.shape[0]) - first, *self.shape[1:]),
-        )
-
-    def weighted(self, values: Any) -> Any:
-        """Values of the samples (..., n, K) times the roots of their weights."""
-        return values if self.root is None else self.root * values
-
-    def logits(self, weighted: Any) -> Any:
-        """z from r z, which is zero for samples of weight zero."""
-        if self.root is None:
-            return weighted
-        return weighted / self.xp.where(self.root > 0, self.root, self.xp.ones_like(self.root))
-
-    def expansion(self, weighted: Any) -> Expansion:
-        """The weighted per-sample losses at r z, (..., n, K), with derivatives in r z."""
-        logits = self.logits(weighted)
-        if self.indicator is None:
-            entropy, penalty = SIGNED_CROSS_ENTROPY, separate(self.penalty)
-        else:
-            entropy = cross_entropy(self.indicator, axis=-1)
-            penalty = penalty_term(self.penalty)
-        at = Logits(logits, axis=-1)
-        curvature = penalised_curvature(self.alpha, entropy.curvature(at), penalty.curvature(at))
-        value = penalised(self.alpha, entropy.value(at), penalty.value(at))
-        return Expansion(
-            self.weighted(self.weighted(value))[..., 0],
-            self.weighted(penalised(self.alpha, entropy.gradient(at), penalty.gradient(at))),
-            curvature.matrix,
-        )
-
-    @property
-    def level_is_free(self) -> Any:
-        """(..., 1, 1) whether the loss leaves the common level of the K logits free."""
-        if self.penalty.name in COUPLED:
-            return self.alpha >= 0
-        return self.alpha == 0
 
 
 class Solution(NamedTuple):
-    """Coordinates (..., d, K), whether each problem has arrived (...), and the steps taken."""
+    """Coordinates (..., d, K), whether each problem has arrived, and its steps, both (...)."""
 
     coordinates: Any
     converged: Any
@@ -162,6 +55,8 @@ class _State(NamedTuple):
     stalled: Any
     done: Any
     iterations: Any
+    enough: Any
+    limit: Any
 
 
 def relative_gradient(problems: Problems, expansion: Expansion, logits: Any) -> Any:
@@ -194,31 +89,40 @@ def minimise(problems: Problems, max_iter: int, traced: bool) -> Solution:
     return in_blocks(problems, lambda part: approach(part, 0.0, max_iter, traced))
 
 
-def in_blocks(problems: Problems, solve: Callable[[Problems], T]) -> T:
-    """What ``solve`` gives for the problems: a named tuple of arrays (batch, ...) and of counts ().
+def approach(problems: Problems, enough: Any, max_iter: Any, traced: bool) -> Solution:
+    """Minimise every problem of a block until its relative gradient is ``enough``, or rounding.
 
-    NumPy makes many temporaries of the size of its operands: there it is called for blocks of the
-    batch that stay in the cache.
+    Parameters
+    ----------
+    enough, max_iter : numbers, or arrays (...) with one for every problem.
     """
-    xp, shape = problems.xp, problems.shape
-    if not is_numpy_array(problems.q) or not shape:
-        return solve(problems)
-    size = math.prod(shape[1:]) * math.prod(problems.q.shape[-2:]) * problems.outputs
-    length = max(1, _BLOCK // size)
-    parts: list[Any] = [solve(problems.part(i, i + length)) for i in range(0, shape[0], length)]
-    kind: Any = type(parts[0])
-    fields = zip(*parts, strict=True)
-    whole: T = kind(*(xp.concat(f) if f[0].ndim else xp.max(xp.stack(f)) for f in fields))
-    return whole
-
-
-def approach(problems: Problems, enough: Any, max_iter: int, traced: bool) -> Solution:
-    """Minimise every problem of a block until its relative gradient is ``enough``, or rounding."""
     xp, start = problems.xp, _start(problems)
-    unit, goal, accepted = accuracy(problems)
+    # A steep penalty may be huge at an outlier's logit, or overflow: then zero is a better start.
+    at_start = xp.mean(problems.expansion(problems.q @ start).value, axis=-1)
+    lower = at_start < _loss_at_zero(problems)
+    point = _evaluate(problems, choose(xp, lower, start, xp.zeros_like(start)))
+    zeros = xp.zeros_like(point.value)
+    steps = xp.zeros_like(zeros, dtype=xp.int32)
+    state = _State(
+        point=point,
+        best=point.residual,
+        best_coordinates=point.coordinates,
+        damping=zeros,
+        stalled=zeros,
+        done=steps >= max_iter,
+        iterations=steps,
+        enough=zeros + enough,
+        limit=steps + max_iter,
+    )
+    state = repeat(problems, _newton, state, traced)
+    converged = state.best <= accuracy(problems)[2]
+    return Solution(state.best_coordinates, converged, state.iterations)
 
-    def unfinished(state: _State) -> Any:
-        return xp.any(~state.done) & (state.iterations < max_iter)
+
+def _newton(problems: Problems) -> Callable[[_State], _State]:
+    """A step for each of the problems."""
+    xp = problems.xp
+    unit, goal, accepted = accuracy(problems)
 
     def advance(state: _State) -> _State:
         point = state.point
@@ -238,35 +142,21 @@ def approach(problems: Problems, enough: Any, max_iter: int, traced: bool) -> So
         )
         best = xp.where(closer, trial.residual, state.best)
         done = (best <= goal) & (stalled > 0) | (best <= accepted) & (stalled >= _PATIENCE)
-        done = done | (best <= _ROUNDING * unit) | (best <= enough)
+        done = done | (best <= _ROUNDING * unit) | (best <= state.enough)
+        iterations = counted(xp, state.iterations, state.done)
         return _State(
             _Point(*(choose(xp, taken, new, old) for new, old in zip(trial, point, strict=True))),
             best,
             choose(xp, closer, trial.coordinates, state.best_coordinates),
             _next_damping(xp, state.damping, taken | state.done),
             stalled,
-            state.done | done,
-            state.iterations + 1,
+            state.done | done | (iterations >= state.limit),
+            iterations,
+            state.enough,
+            state.limit,
         )
 
-    # A steep penalty may be huge at an outlier's logit, or overflow: then zero is a better start.
-    at_start = xp.mean(problems.expansion(problems.q @ start).value, axis=-1)
-    lower = at_start < _loss_at_zero(problems)
-    point = _evaluate(problems, choose(xp, lower, start, xp.zeros_like(start)))
-    zeros = xp.zeros_like(point.value)
-    counter = xp.asarray(0, device=device(start))
-    none = zeros > 0
-    best = point.residual
-    state = _State(point, best, point.coordinates, zeros, zeros, none, counter)
-    state = repeat(unfinished, advance, state, traced)
-    return Solution(state.best_coordinates, state.best <= accepted, state.iterations)
-
-
-def accuracy(problems: Problems) -> tuple[float, float, float]:
-    """The rounding unit; the residual to reach; and what will do if no step improves upon it."""
-    unit = float(problems.xp.finfo(problems.q.dtype).eps)
-    goal = _GOAL * unit
-    return unit, goal, max(goal, unit**0.5 / 15)
+    return advance
 
 
 def _start(problems: Problems) -> Any:
@@ -289,18 +179,6 @@ def _loss_at_zero(problems: Problems) -> Any:
     return replace(problems, indicator=first, root=None).expansion(first * 0).value[..., 0]
 
 
-def repeat(unfinished: Callable[[T], Any], advance: Callable[[T], T], state: T, traced: bool) -> T:
-    """The state after as many steps as are unfinished, in JAX where it is traced."""
-    if traced:
-        from jax.lax import while_loop
-
-        result: T = while_loop(unfinished, advance, state)
-        return result
-    while bool(unfinished(state)):
-        state = advance(state)
-    return state
-
-
 def _evaluate(problems: Problems, coordinates: Any) -> _Point:
     xp = problems.xp
     samples = problems.q.shape[-2]
@@ -308,10 +186,12 @@ def _evaluate(problems: Problems, coordinates: Any) -> _Point:
     expansion = problems.expansion(logits)
     residual, gradient = _relative(problems, expansion, logits)
     unit = float(xp.finfo(coordinates.dtype).eps)
+    # Penalties such as log(cosh(z)) are rounded to units of one, however small they are.
+    units = 2 * unit * problems.alpha[..., 0, 0]
     return _Point(
         coordinates,
         xp.mean(expansion.value, axis=-1),
-        45 * unit * xp.mean(xp.abs(expansion.value), axis=-1),
+        45 * unit * xp.mean(xp.abs(expansion.value), axis=-1) + units,
         gradient / samples,
         hessian(xp, problems.q, expansion.hessian) / samples,
         residual,
@@ -363,11 +243,6 @@ def _next_damping(xp: Any, damping: Any, rests: Any) -> Any:
     faded = xp.where(damping > _LEAST_DAMPING, damping / 100, xp.zeros_like(damping))
     raised = xp.clip(10 * damping, 10 * _LEAST_DAMPING, _LARGEST_DAMPING)
     return xp.where(rests, faded, raised)
-
-
-def choose(xp: Any, mask: Any, new: Any, old: Any) -> Any:
-    extra = len(new.shape) - len(mask.shape)
-    return xp.where(xp.reshape(mask, (*mask.shape, *(1,) * extra)), new, old)
 
 
 def _inner(xp: Any, a: Any, b: Any) -> Any:

@@ -7,12 +7,16 @@ kink, anything between its ends where the logit rests on it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from array_api_compat import device
 
+from .batched_iteration import choose, counted, repeat
 from .batched_kinks import Kinks
-from .batched_newton import Problems, accuracy, choose, hessian, newton_step, norm, repeat
+from .batched_newton import hessian, newton_step, norm
+from .batched_problems import Problems, accuracy
 
 __all__ = [
     "Bounds",
@@ -49,7 +53,7 @@ class Bounds(NamedTuple):
 
 
 class Resting(NamedTuple):
-    """Minimisers: coordinates (..., d, K), whether each problem has arrived (...), the steps taken,
+    """Minimisers: coordinates (..., d, K), whether each problem has arrived and its steps, (...),
     and of every logit and kink (..., n, K, m) whether it rests there, and the subgradient.
     """
 
@@ -61,12 +65,12 @@ class Resting(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """Logits (..., n, K), exactly on the kinks where they rest, and of every problem the mean of
-    alpha h there and the residual (...).
+    """Logits (..., n, K), exactly on the kinks where they rest, and of every problem the loss there
+    and the residual (...).
     """
 
     logits: Any
-    value: Any
+    loss: Any
     residual: Any
 
 
@@ -78,6 +82,7 @@ class _State(NamedTuple):
     stalled: Any
     done: Any
     iterations: Any
+    bend: Any
 
 
 def bounds(problems: Problems, kinks: Kinks) -> Bounds:
@@ -125,7 +130,7 @@ def step(
 
 def finish(
     problems: Problems,
-    kinks: Bounds,
+    kinks: Kinks,
     start: tuple[Any, Any, Any],
     iterations: Any,
     max_iter: int,
@@ -139,51 +144,68 @@ def finish(
     start : coordinates, subgradients, and the Hessians of the samples.
     """
     xp = problems.xp
-    unit, goal, accepted = accuracy(problems)
-    bend = xp.mean(xp.linalg.diagonal(start[2]), axis=(-2, -1))
-    stiffness = (unit ** (-1 / 3) * bend)[..., None, None, None]
-    identity = xp.eye(problems.outputs, dtype=bend.dtype, device=device(bend))
-    # Walls may leave the level of the logits free.
-    least = (unit**0.5 * bend)[..., None, None, None] * identity
+    coordinates, subgradients, hessians = start
+    bend = xp.mean(xp.linalg.diagonal(hessians), axis=(-2, -1))
+    zeros = 0 * bend
+    state = _State(
+        coordinates,
+        subgradients,
+        best=zeros + xp.inf,
+        found=(coordinates, subgradients < -xp.inf, subgradients),
+        stalled=zeros,
+        done=iterations >= max_iter,
+        iterations=iterations,
+        bend=bend,
+    )
+    state = repeat(problems, partial(_held, kinks=kinks, max_iter=max_iter), state, traced)
+    coordinates, resting, subgradients = state.found
+    arrived = state.best <= accuracy(problems)[2]
+    return Resting(coordinates, arrived, state.iterations, resting, subgradients)
 
-    def unfinished(state: _State) -> Any:
-        return xp.any(~state.done) & (state.iterations < max_iter)
+
+def _held(problems: Problems, kinks: Kinks, max_iter: int) -> Callable[[_State], _State]:
+    """A step for each of the problems."""
+    xp, limits = problems.xp, bounds(problems, kinks)
+    unit, goal, _ = accuracy(problems)
+    identity = xp.eye(problems.outputs, dtype=problems.q.dtype, device=device(problems.q))
 
     def advance(state: _State) -> _State:
         weighted = problems.q @ state.coordinates
-        away, expansion = distances(problems, kinks, weighted), problems.expansion(weighted)
-        balance = state.subgradients + kinks.size * away
-        resting = (balance > kinks.lower) & (balance < kinks.upper) & kinks.present
-        springs = xp.where(resting, stiffness, xp.zeros_like(away))
-        held = xp.where(resting, state.subgradients, xp.clip(balance, kinks.lower, kinks.upper))
-        bent = curvature(problems, kinks, expansion.hessian + least, springs)
-        change, moved = step(problems, kinks, bent, expansion.gradient, held + springs * away)
+        away, expansion = distances(problems, limits, weighted), problems.expansion(weighted)
+        bend = state.bend[..., None, None, None]
+        # A force on a logit against its distance from the kink, each on its own scale.
+        balance = state.subgradients + xp.minimum(limits.size, bend) * away
+        resting = (balance > limits.lower) & (balance < limits.upper) & limits.present
+        springs = xp.where(resting, unit ** (-1 / 3) * bend, xp.zeros_like(away))
+        held = xp.where(resting, state.subgradients, xp.clip(balance, limits.lower, limits.upper))
+        # Walls may leave the level of the logits free.
+        least = unit**0.5 * bend * identity
+        bent = curvature(problems, limits, expansion.hessian + least, springs)
+        change, moved = step(problems, limits, bent, expansion.gradient, held + springs * away)
         coordinates = state.coordinates + change
         subgradients = held + springs * (away + moved)
-        residual, ends = _residual(problems, kinks, problems.q @ coordinates, resting, subgradients)
+        residual, ends = _residual(
+            problems, limits, problems.q @ coordinates, resting, subgradients
+        )
         better = (residual < state.best) & ~state.done
         closer = residual < 0.9 * state.best
         stalled = xp.where(closer, xp.zeros_like(residual), state.stalled + 1)
         best = xp.where(better, residual, state.best)
         latest = (coordinates, resting, ends)
         arrived = (best <= goal) & (stalled > 0) | (best <= 2 * unit)
+        iterations = counted(xp, state.iterations, state.done)
         return _State(
             choose(xp, state.done, state.coordinates, coordinates),
             choose(xp, state.done, state.subgradients, subgradients),
             best,
             tuple(choose(xp, better, a, b) for a, b in zip(latest, state.found, strict=True)),
             stalled,
-            state.done | arrived | (stalled >= _PATIENCE),
-            state.iterations + 1,
+            state.done | arrived | (stalled >= _PATIENCE) | (iterations >= max_iter),
+            iterations,
+            state.bend,
         )
 
-    coordinates, subgradients, _ = start
-    zeros = 0 * bend
-    found = (coordinates, subgradients < -xp.inf, subgradients)
-    state = _State(coordinates, subgradients, zeros + xp.inf, found, zeros, zeros > 0, iterations)
-    state = repeat(unfinished, advance, state, traced)
-    coordinates, resting, subgradients = state.found
-    return Resting(coordinates, state.best <= accepted, state.iterations, resting, subgradients)
+    return advance
 
 
 def at_rest(problems: Problems, kinks: Bounds, logits: Any, found: Resting) -> Rest:
@@ -204,8 +226,9 @@ def at_rest(problems: Problems, kinks: Bounds, logits: Any, found: Resting) -> R
     if problems.root is not None:
         value = xp.where((problems.root > 0)[..., None], value, zeros)
     value = xp.sum(total(problems, kinks, value), axis=-1, keepdims=True)
-    value = xp.mean(problems.weighted(problems.weighted(value)), axis=(-2, -1))
-    return Rest(logits, value, residual)
+    smooth = problems.expansion(problems.weighted(logits)).value
+    loss = xp.mean(smooth + problems.weighted(problems.weighted(value))[..., 0], axis=-1)
+    return Rest(logits, loss, residual)
 
 
 def _residual(
@@ -221,7 +244,8 @@ def _residual(
     penalty = problems.weighted(total(problems, kinks, subgradients))
     gap = problems.weighted(xp.sum(xp.where(resting, away, xp.zeros_like(away)), axis=-1))
     bend = xp.linalg.diagonal(expansion.hessian)
-    scale = sum(norm(xp, part) for part in (expansion.gradient, penalty, bend * weighted))
+    sizes = problems.weighted(total(problems, kinks, xp.abs(subgradients)))
+    scale = sum(norm(xp, part) for part in (expansion.gradient, sizes, bend * weighted))
     pull = xp.matrix_transpose(problems.q) @ (expansion.gradient + penalty)
     safe = xp.where(scale > 0, scale, xp.ones_like(scale))
     return (norm(xp, pull) + norm(xp, bend * gap)) / safe, subgradients

@@ -18,7 +18,7 @@ from logitreg.errors import (
     SeparableError,
     ShapeError,
 )
-from logitreg.numerics import batched_newton
+from logitreg.numerics import batched_iteration, batched_newton, batched_problems
 from logitreg.numerics.batched import BatchFit, fit_batch
 from logitreg.numerics.kernels import kernel, penalties
 from logitreg.numerics.losses import sample_loss
@@ -116,7 +116,7 @@ def test_more_features_than_samples_have_the_weights_of_least_norm() -> None:
 def test_blocks_of_the_batch_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y, alpha = features(7), labels(), np.linspace(0.1, 0.5, 7)
     whole = fit_batch(X, y, alpha=alpha)
-    monkeypatch.setattr(batched_newton, "_BLOCK", 2 * X[0].size * 3)
+    monkeypatch.setattr(batched_iteration, "_BLOCK", 2 * X[0].size * 3)
     np.testing.assert_allclose(fit_batch(X, y, alpha=alpha).weights, whole.weights, atol=1e-14)
 
 
@@ -156,7 +156,7 @@ def test_losses_are_those_of_the_solver_for_one_problem(name: str) -> None:
     rng = np.random.default_rng(0)
     z, codes = 3 * rng.standard_normal((9, 3)), np.arange(9) % 3
     u, alpha = rng.standard_normal((9, 3)), np.full((1, 1), 0.3)
-    problems = batched_newton.Problems(xp, kernel(name), alpha, np.eye(9), np.eye(3)[codes], ())
+    problems = batched_problems.Problems(xp, kernel(name), alpha, np.eye(9), np.eye(3)[codes], ())
     ours, theirs = problems.expansion(z), sample_loss(name, 0.3, codes, 3)
     np.testing.assert_allclose(ours.value, theirs.value(z), rtol=1e-13)
     np.testing.assert_allclose(ours.gradient, theirs.gradient(z), atol=1e-14)
@@ -298,3 +298,88 @@ def test_weights_that_cannot_be_used_are_refused() -> None:
         fit_batch(X, sample_weight=np.zeros(30))
     with pytest.raises(DataError, match="fewer samples than columns"):
         fit_batch(X[:, :3], sample_weight=np.array([1.0, 1.0, 0.0]))
+
+
+@pytest.mark.parametrize(
+    "scales", [[1, 1e12, 1e-12, 1e6], [1e200, 1e-200, 1, 1], [1e300] * 4, [1e-300] * 4]
+)
+def test_units_of_the_features_do_not_matter(scales: list[float]) -> None:
+    X, plain = features(3) * np.array(scales), fit_batch(features(3))
+    found = fit_batch(X)
+    assert np.max(found.residual) < 1e-14
+    np.testing.assert_allclose(found.weights * np.array(scales), plain.weights, rtol=1e-11)
+    single = fit_batch((features(3) * 1e25).astype(np.float32))
+    np.testing.assert_allclose(1e25 * single.weights, plain.weights, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("scales", [[1, 1e12, 1, 1, 1], [1e9, 1, 1e-9, 1e5, 1], [1e150] * 5])
+def test_least_norms_are_exact_for_features_of_any_units(scales: list[float], bias: bool) -> None:
+    X = np.random.default_rng(0).standard_normal((4, 3, 5)) * np.array(scales)
+    y = np.array([0, 1, 0])
+    found = fit_batch(X, y, bias=bias)
+    assert np.max(found.residual) < 1e-13
+    np.testing.assert_allclose(found.logits, lr.target("quadratic", 0.1), rtol=1e-13)
+    for i, x in enumerate(X):
+        np.testing.assert_allclose(found.weights[i], lr.fit(x, y, bias=bias).weights, rtol=1e-11)
+
+
+def test_weights_that_lose_half_of_the_digits_are_refused_as_by_fit() -> None:
+    X = features(3)
+    X[1, :, 3] = X[1, :, 0] + 1e-11 * X[1, :, 3]
+    X[2, :, 3] = X[2, :, 0] + 1e-5 * X[2, :, 3]
+    assert np.max(fit_batch(X[::2]).residual) < 1e-10
+    with pytest.raises(NotConvergedError, match="nearly dependent"):
+        lr.fit(X[1])
+    with pytest.raises(
+        NotConvergedError, match=r"1 of the problems, first in problem \[1\], the min"
+    ):
+        fit_batch(X)
+    with pytest.raises(NotConvergedError, match=r"problem \[2\].* or pass X in float64"):
+        fit_batch(np.where(np.arange(3)[:, None, None] == 1, features(3), X).astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("penalty", ["quadratic", "absolute"])
+def test_separable_classes_are_no_minimum_however_small_the_loss(penalty: str, dtype: str) -> None:
+    wide = np.random.default_rng(0).standard_normal((3, 4, 9)).astype(dtype)
+    with pytest.raises(SeparableError, match="3 of the problems"):
+        fit_batch(wide, penalty=penalty, alpha=0)
+    # A plane with samples on it is no less of one: the first two, on which the loss has a minimum.
+    X = np.abs(features(3)).astype(dtype)
+    X[:2, :2, 1:], X[:2, :2, 0], X[:2, 2:, 0] = 0, [1, -1], 0
+    X[2] -= np.asarray(0.9, dtype=dtype)
+    with pytest.raises(SeparableError, match="2 of the problems"):
+        fit_batch(X, penalty=penalty, alpha=0)
+    assert fit_batch(X[2:], penalty=penalty, alpha=0).converged.all()
+    many = np.where(labels(2)[..., None] == 2, 9.0, 0.0) + features(2)[..., :1]
+    with pytest.raises(SeparableError, match=r"first in problem \[0\]"):
+        fit_batch(many.astype(dtype), np.maximum(labels(2), 1), penalty=penalty, alpha=0, bias=True)
+
+
+def test_a_loss_that_is_rounded_to_units_of_one_does_not_stop_the_descent() -> None:
+    X = np.random.default_rng(1).standard_normal((6, 12, 3)) * np.geomspace(1e-4, 1e4, 3) + 1
+    assert np.max(fit_batch(X, penalty="log(cosh(z))", alpha=0.999).residual) < 1e-13
+
+
+@pytest.mark.parametrize("penalty", ["quadratic", "absolute"])
+def test_a_batch_of_no_problems_has_no_minimisers(penalty: str) -> None:
+    assert fit_batch(np.zeros((0, 5, 2)), penalty=penalty).weights.shape == (0, 2)
+    found = fit_batch(np.zeros((3, 0, 5, 9)), np.arange(5) % 3, penalty=penalty, bias=True)
+    assert (found.weights.shape, found.bias.shape) == ((3, 0, 3, 9), (3, 0, 3))
+    assert (found.loss.shape, int(found.iterations)) == ((3, 0), 0)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "longdouble", "complex128", "object"])
+def test_numbers_of_other_kinds_are_refused(dtype: str) -> None:
+    X = features(2)
+    for given in ({"X": X.astype(dtype)}, {"X": X, "sample_weight": np.ones(30).astype(dtype)}):
+        with pytest.raises(DataError, match=r"(X|sample_weight) has dtype"):
+            fit_batch(**given)
+    with pytest.raises(DataError, match="masked"):
+        fit_batch(np.ma.masked_greater(X, 1))
+    with pytest.raises(DataError, match="y has dtype"):
+        fit_batch(X, labels(2) + 0j)
+    with pytest.raises(NonFiniteError, match="y holds NaN"):
+        fit_batch(X, np.where(labels(2) == 1, np.nan, 1.0))
+    np.testing.assert_array_equal(fit_batch(X, np.array(list("ab") * 15)).classes, ["a", "b"])
