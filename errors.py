@@ -15,6 +15,7 @@ __all__ = [
     "NonFiniteError",
     "NotConvergedError",
     "NotConvexError",
+    "ParameterError",
     "RankDeficientError",
     "SeparableError",
     "ShapeError",
@@ -51,6 +52,10 @@ class AlphaError(LogitregError, ValueError):
     """The strength alpha is outside its interval."""
 
 
+class ParameterError(LogitregError, ValueError):
+    """A parameter of a penalty is outside its domain."""
+
+
 class DataError(LogitregError, ValueError):
     """A data set cannot be read or used."""
 
@@ -64,7 +69,16 @@ class NonFiniteError(DataError):
 
 
 class RankDeficientError(DataError):
-    """The features are linearly dependent, so that the weights are not determined."""
+    """The features are linearly dependent, so that the weights are not determined.
+
+    Attributes
+    ----------
+    columns : indices of features that depend on the others, the bias last; empty if unknown.
+    """
+
+    def __init__(self, message: str, columns: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.columns = columns
 
 
 class FewerSamplesThanFeaturesError(RankDeficientError):

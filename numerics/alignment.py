@@ -53,7 +53,7 @@ from .balls import precision
 from .curvature import GradientBounds, binary_bounds, multiclass_bounds
 from .design import Design, Factors, design, factor, signed_margins
 from .enclosures import ball_above
-from .host import on_host
+from .host import on_host, real_array
 from .losses import check_alpha, is_shift_invariant, penalty_name, target_levels
 from .projection import angle, arcsine, certified_projection, inner_below, sine_below
 from .rounding import Enclosed, Matrix, norm_above, product
@@ -213,7 +213,7 @@ def target_logits(data: Design, penalty: Any, alpha: float) -> Targets:
 
 def stacked_weights(data: Design, weights: ArrayLike, bias: ArrayLike | None) -> Matrix:
     """Checked weights and bias as one matrix, (n_columns, n_outputs)."""
-    slopes = on_host(weights).astype(np.float64)
+    slopes = on_host(real_array(weights, "weights")).astype(np.float64)
     features = data.matrix.shape[1] - data.bias
     expected = (features,) if data.codes is None else (data.outputs, features)
     if slopes.shape != expected:

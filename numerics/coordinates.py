@@ -31,6 +31,9 @@ _FLATTEST, _SMALLEST = 1e-4, 1e-300
 _LEAST_SQUARE, _LARGEST_SQUARE = 1e-25, 1e30
 # Products with so few vectors are slower as a matrix product than one by one.
 _FEW = 3
+# Columns are of one magnitude up to two to this.
+_ALIKE = 6
+_UNIT = float(np.finfo(np.float64).eps)
 # Q costs as much as some hundred products with X and R, and saves a part of each.
 _WORTH_FORMING = 200
 
@@ -220,7 +223,12 @@ def coordinates(matrix: Matrix, weights: Matrix) -> Coordinates:
     q = np.ascontiguousarray(q[:, :rank])
     if rank == len(pivots):
         return Coordinates(q, None, root, _unique(r, pivots, exponents))
-    return Coordinates(q, None, root, _least_norm(r[:rank], pivots, exponents))
+    r = r[:rank]
+    if np.ptp(exponents) >= _ALIKE:
+        graded = _by_magnitude(scaled, exponents)
+        if len(graded[1]) == rank:
+            q, r, pivots = graded
+    return Coordinates(q, None, root, _least_norm(r, pivots, exponents))
 
 
 def _from_single_precision(matrix: Matrix, root: Matrix | None) -> Coordinates | None:
@@ -264,6 +272,31 @@ def _gram_factor(scaled: Matrix) -> Matrix | None:
         return None
     reciprocal, _ = dtrcon(upper)
     return upper if reciprocal > _WELL_CONDITIONED else None
+
+
+def _by_magnitude(
+    scaled: Matrix, exponents: NDArray[np.int_]
+) -> tuple[Matrix, Matrix, NDArray[np.intp]]:
+    """Q and R for dependent columns of several magnitudes, in falling order, and that order.
+
+    Columns are taken to depend on larger ones if they do to rounding; R has zeros there, not what
+    rounding has left, which in the units of much smaller columns is no longer small.
+    """
+    order = np.argsort(-exponents, kind="stable")
+    steps = (exponents[order[0]] - exponents[order]) // _ALIKE
+    least = _UNIT * max(scaled.shape) * np.max(np.linalg.norm(scaled, axis=0))
+    q = np.empty((len(scaled), 0))
+    parts = []
+    for step in np.unique(steps):
+        columns = scaled[:, order[steps == step]]
+        rest = columns
+        for _ in range(2):
+            rest = rest - q @ (q.T @ rest)
+        turned, r, _ = qr(rest, mode="economic", pivoting=True)
+        q = np.hstack([q, turned[:, : np.sum(np.abs(np.diag(r)) > least)]])
+        parts.append(q.T @ columns)
+    stairs = [np.pad(part, ((0, q.shape[1] - len(part)), (0, 0))) for part in parts]
+    return q, np.hstack(stairs), order
 
 
 def _unique(

@@ -24,8 +24,9 @@ from ..errors import (
     ShapeError,
     UnsupportedPenaltyError,
 )
+from .concise import concise_repr
 from .design import design
-from .host import from_host, on_host
+from .host import from_host, on_host, real_array
 from .kernels import kernel
 from .losses import check_alpha
 from .proximal_moments import CellLosses, break_points, cell_losses, mean_loss
@@ -64,6 +65,9 @@ class DirectionCorrection:
     third: Any
     second: Any
     direction: Any
+
+    def __repr__(self) -> str:
+        return concise_repr(self)
 
 
 def direction_correction(
@@ -182,14 +186,7 @@ def sample_direction_correction(
 
 
 def _array(name: str, values: ArrayLike) -> Matrix:
-    try:
-        array = on_host(values)
-    except ValueError:
-        raise ShapeError(
-            f"{name} holds rows of different lengths; expected an array of numbers"
-        ) from None
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{name} has dtype {array.dtype}; expected real numbers")
+    array = on_host(real_array(values, name))
     if not np.all(np.isfinite(array)):
         raise NonFiniteError(f"{name} holds NaN or infinity; expected finite numbers")
     return array.astype(np.float64)

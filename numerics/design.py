@@ -16,7 +16,7 @@ from ..errors import (
     RankDeficientError,
     ShapeError,
 )
-from .host import on_host
+from .host import on_host, real_array
 from .rounding import Matrix, exact_scaling
 
 __all__ = [
@@ -102,12 +102,7 @@ def design(
 
 
 def _features(X: ArrayLike) -> Matrix:
-    array = on_host(X)
-    if array.dtype.kind not in "biuf":
-        raise DataError(
-            f"X has dtype {array.dtype}; expected real numbers; encode text or categories as "
-            "numbers first"
-        )
+    array = on_host(real_array(X))
     if array.ndim != 2:
         raise ShapeError(
             f"X has shape {array.shape}; expected (n_samples, n_features); "
@@ -115,8 +110,7 @@ def _features(X: ArrayLike) -> Matrix:
         )
     if array.size == 0:
         raise ShapeError(f"X has shape {array.shape}; expected at least one sample and one feature")
-    with np.errstate(over="ignore"):
-        features = array.astype(np.float64)
+    features = array.astype(np.float64)
     if not np.all(np.isfinite(features)):
         row, column = np.argwhere(~np.isfinite(features))[0]
         raise NonFiniteError(
@@ -187,13 +181,11 @@ def checked_weights(sample_weight: ArrayLike | None, samples: int) -> Matrix:
     """
     if sample_weight is None:
         return np.ones(samples)
-    weights = on_host(sample_weight)
+    weights = on_host(real_array(sample_weight, "sample_weight"))
     if weights.shape != (samples,):
         raise ShapeError(
             f"sample_weight has shape {weights.shape}; expected one weight per sample, ({samples},)"
         )
-    if weights.dtype.kind not in "biuf":
-        raise DataError(f"sample_weight has dtype {weights.dtype}; expected real numbers")
     weights = weights.astype(np.float64)
     if not np.all(np.isfinite(weights)):
         raise NonFiniteError("sample_weight holds NaN or infinity; expected finite numbers")
@@ -274,7 +266,8 @@ def factor(matrix: Matrix) -> Factors:
             f"the design matrix has rank {rank} of {matrix.shape[1]}; dependent on the others: "
             f"column {', '.join(map(str, dependent[:5]))}{', ...' if len(dependent) > 5 else ''}; "
             "expected linearly independent columns; drop those columns (with a bias, constant "
-            "features too)"
+            "features too)",
+            tuple(dependent),
         )
     return Factors(scaled, exponents, q, r, pivots)
 

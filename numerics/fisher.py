@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, ShapeError
 from .class_statistics import ClassStatistics, between_root, least_squares, summary
+from .concise import concise_repr
 from .design import Design, design, factor
 from .host import from_host, on_host
 from .rounding import Matrix
@@ -131,6 +132,9 @@ class DiscriminantSubspace(NamedTuple):
 
     directions: Any
     criterion: Any
+
+    def __repr__(self) -> str:
+        return concise_repr(self)
 
 
 def discriminant_subspace(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import SeparableError, ShapeError
+from .host import real_array
 from .losses import check_alpha
 from .problem import problem
 from .separability import margin_rows
@@ -61,7 +62,8 @@ def fit(
     Returns
     -------
     FitResult, with arrays of X's library and device, in float32 if X is, else in float64. It is
-    computed in float64 by NumPy on the processor, from a copy if X lies elsewhere; batches, X of
+    computed in float64 by NumPy on the processor, from a copy if X lies elsewhere, and what it
+    states of the weights is true of them as they are returned, rounded; batches, X of
     more than two dimensions, are solved by X's library where they lie. Where the loss leaves the
     common level of the K logits free, the weights sum to zero over the classes.
 
@@ -82,7 +84,7 @@ def fit(
     >>> fit([[3.0, 4.0]], penalty="box", alpha=0.5).weights.round(12)
     array([0.12, 0.16])
     """
-    if np.ndim(X) > 2:
+    if real_array(X).ndim > 2:
         from .batched import fit_batch
 
         if on_separable != "raise":

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
 from ..errors import NotConvergedError
-from .host import on_host
+from .concise import concise_repr
+from .host import on_host, real_array
 from .losses import check_alpha, sample_loss
 from .rounding import Matrix
 from .slopes import mean_slopes
@@ -33,6 +34,9 @@ class Flow(NamedTuple):
     times: Matrix
     weights: Matrix
     loss: Matrix
+
+    def __repr__(self) -> str:
+        return concise_repr(self)
 
 
 def gradient_flow(
@@ -79,7 +83,7 @@ def gradient_flow(
     strength = check_alpha(alpha, zero=True)
     if not (np.isfinite(time) and time > 0):
         raise ValueError(f"time is {time}; expected a positive number")
-    features = on_host(X).astype(np.float64)
+    features = on_host(real_array(X)).astype(np.float64)
     problem = training_problem(features, y, penalty, [strength], start, single=True)
     data, x = problem.data, problem.X
     samples, columns = x.shape

@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike
 from ..errors import NotConvergedError, UnsupportedPenaltyError
 from .ball_losses import BallLoss, ball_loss
 from .balls import precision
+from .concise import concise_repr
 from .design import Design, checked_weights, design
 from .enclosures import only_zero
 from .fit import fit
-from .host import on_host
+from .host import on_host, real_array
 from .kernels import kernel
 from .losses import check_alpha
 from .rounding import Matrix
@@ -44,6 +45,9 @@ class PreciseFit(NamedTuple):
     bias: Any
     logits: tuple[Any, ...]
     loss: arb
+
+    def __repr__(self) -> str:
+        return concise_repr(self)
 
 
 def precise_fit(
@@ -93,7 +97,7 @@ def precise_fit(
             f"the slope of the penalty {f.name!r} jumps at z = {f.kinks[0]:g}; expected a penalty "
             "with continuous slope, such as 'quadratic' or 'pseudo-huber'"
         )
-    features = on_host(X)
+    features = on_host(real_array(X))
     data = design(features, y, bias=bias)
     shares = checked_weights(sample_weight, len(features))
     start = fit(features, y, penalty=penalty, alpha=alpha, bias=bias, sample_weight=sample_weight)

@@ -1,4 +1,4 @@
-"""Arrays of any library as NumPy arrays in main memory, and back."""
+"""Arrays of any library: checked, as NumPy arrays in main memory, and back."""
 
 from __future__ import annotations
 
@@ -18,13 +18,62 @@ from array_api_compat import (
 )
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, ShapeError
+from .tracing import is_traced
 
-__all__ = ["from_host", "on_host"]
+__all__ = ["from_host", "on_host", "real_array"]
+
+_REAL = {"bool", "float32", "float64"} | {
+    f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)
+}
+
+
+def real_array(values: Any, what: str = "X") -> Any:
+    """The values as a dense array of real numbers, in the library that they come in, if any.
+
+    Raises
+    ------
+    DataError : they are of another kind, such as complex numbers, text, objects, numbers in half or
+        extended precision; or the array is sparse or masked.
+    ShapeError : rows differ in length.
+
+    Examples
+    --------
+    >>> real_array([[1, 2], [3, 4]]).dtype.kind
+    'i'
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        raise DataError(
+            f"{what} is a masked array; expected a plain one, since what the mask hides would "
+            "count; fill in or drop the masked entries, as by filled"
+        )
+    layout = str(getattr(values, "layout", "torch.strided"))
+    if layout != "torch.strided" or hasattr(values, "toarray") or hasattr(values, "todense"):
+        raise DataError(
+            f"{what} is a sparse {type(values).__name__}; expected a dense array; convert it, as "
+            "by toarray, todense or to_dense"
+        )
+    try:
+        array = values if is_array_api_obj(values) else on_host(values)
+    except ValueError:
+        raise ShapeError(
+            f"{what} holds rows of different lengths; expected an array of numbers"
+        ) from None
+    dtype = getattr(array.dtype, "name", None) or str(array.dtype).rpartition(".")[2]
+    if dtype not in _REAL:
+        raise DataError(
+            f"{what} has dtype {dtype}; expected real numbers in float32 or float64 (or integers "
+            "or booleans); convert it to one of these, text and categories encoded as numbers"
+        )
+    return array
 
 
 def on_host(values: Any) -> NDArray[Any]:
     """The values as a NumPy array, copied from their device if need be.
+
+    Raises
+    ------
+    DataError : the array stands for numbers that are not known yet.
 
     Examples
     --------
@@ -33,6 +82,12 @@ def on_host(values: Any) -> NDArray[Any]:
     """
     if isinstance(values, list | tuple) and any(is_array_api_obj(value) for value in values):
         return np.asarray([on_host(value) for value in values])
+    if is_traced(values):
+        raise DataError(
+            "an array is traced (by jit, vmap or grad), so that its numbers are not known; expected "
+            "numbers, on which decisions depend here; call this outside of the traced function, in "
+            "which target, sensitivity, fit_batch and the losses may be used"
+        )
     if is_torch_array(values):
         values = values.detach()
     if is_torch_array(values) or is_cupy_array(values):

@@ -19,7 +19,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 from flint import arb
 
-from ..errors import NotConvexError, UnknownNameError
+from ..errors import NotConvexError, ParameterError, UnknownNameError
 from .balls import ball_function, precision
 from .catalogue import CATALOGUE
 from .convexity import Side, concave_point
@@ -124,7 +124,7 @@ def kernel(penalty: Any, **parameters: float) -> Kernel:
     Raises
     ------
     UnknownNameError : the penalty has no parameter of that name.
-    ValueError : a value outside the parameter's domain.
+    ParameterError : a value outside the parameter's domain.
     ExpressionError : the text is neither a name nor an expression.
 
     Examples
@@ -172,7 +172,7 @@ def _from_catalogue(name: str, given: tuple[tuple[str, float], ...]) -> Kernel:
         lowest = "p >= 1" if parameter == "p" else f"{parameter} > 0"
         number = float(value)
         if not (math.isfinite(number) and (number >= 1 if parameter == "p" else number > 0)):
-            raise ValueError(
+            raise ParameterError(
                 f"parameter {parameter} of penalty {name!r} is {value}; expected {lowest}"
             )
         values[parameter] = number

@@ -34,7 +34,7 @@ __all__ = [
 
 ArrayFunction = Callable[[Any], Any]
 
-# |z|^p with 1 < p < 2 has infinite curvature at zero: there any large number serves Newton.
+# |z - k|^p with 1 < p < 2 has infinite curvature at k: there any large number serves Newton.
 _LARGEST_CURVATURE = 1e12
 
 
@@ -236,7 +236,9 @@ def separate(f: Any) -> Term:
 
     def curvature(at: Logits) -> Curvature:
         bend = f.curvature(at.z)
-        return Curvature(at, at.xp.minimum(bend, at.xp.full_like(bend, _LARGEST_CURVATURE)))
+        largest = at.xp.full_like(bend, _LARGEST_CURVATURE)
+        # Where the curvature is infinite it may come out as NaN.
+        return Curvature(at, at.xp.where(bend < largest, bend, largest))
 
     return Term(lambda at: at.sum(f.value(at.z)), lambda at: f.slope(at.z), curvature)
 

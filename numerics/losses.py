@@ -147,7 +147,7 @@ def check_alpha(alpha: float, *, zero: bool) -> float:
     if not (0 <= number < 1) or (number == 0 and not zero):
         raise AlphaError(
             f"alpha is {number}; expected a strength in {interval}"
-            + ("" if zero else ": without a penalty the loss has no finite target")
+            + ("" if number else ": without a penalty the loss has no finite target")
         )
     return number
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, NonFiniteError, ShapeError
-from .host import on_host
+from .host import on_host, real_array
 from .rounding import Matrix
 
 __all__ = ["CollapseMetrics", "collapse_metrics"]
@@ -122,7 +122,7 @@ def _unit(name: str, matrix: Matrix) -> Matrix:
 
 
 def _finite(name: str, values: Any) -> Matrix:
-    array = on_host(values).astype(np.float64)
+    array = on_host(real_array(values, name)).astype(np.float64)
     if not np.all(np.isfinite(array)):
         raise NonFiniteError(f"{name} hold NaN or infinity; expected finite numbers")
     return array

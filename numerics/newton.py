@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_solve, cholesky
 
 from .coordinates import Coordinates, Rough
 from .loss_terms import Curvature, Logits
@@ -26,7 +27,15 @@ ACCEPTED = 1e-11
 _PATIENCE = 5
 _CG_STEPS = 300
 _CG_ACCURACY = 1e-5
+# Unknowns up to which a Hessian that is too ill-conditioned for conjugate gradients is factored.
+_FACTORED = 2048
+# Relative gradient from which a full Newton step is worth more than one that stops early.
+_NEAR = 1e-5
 _SEARCH_STEPS = 60
+# By how much more the loss has to fall at half the length.
+_WORTH = 1.1
+# Curvatures that may be those of a cusp, and how much steeper one is there than beside it.
+_STEEP, _SPIKE = 1e6, 4.0
 _REACH = 10.0
 _LARGEST_FACTOR, _SMALLEST_FACTOR = 10, -6
 
@@ -54,11 +63,19 @@ class Minimum:
 def gradient_scale(basis: Coordinates, loss: SampleLoss, logits: Any) -> Matrix:
     """(n_alphas,) ||G|| + ||H z||, G the gradients of the samples and H their curvatures."""
     at = loss.at(logits)
-    return _sizes(basis, loss.gradient(at), loss.curvature(at)(at.z))
+    return _scale(basis, loss, at, loss.gradient(at), loss.curvature(at))
 
 
-def _sizes(basis: Coordinates, *parts: Matrix) -> Matrix:
-    return np.asarray(sum(norms(basis.weighted(part)) for part in parts))
+def _scale(
+    basis: Coordinates, loss: SampleLoss, at: Logits, pull: Matrix, curvature: Curvature
+) -> Matrix:
+    """The same; a curvature that towers above that a thousandth to its left and right, as beside
+    the cusp of abs(z - 1)^(3/2), would make any gradient look small, and counts as those do."""
+    bent = curvature(at.z)
+    if np.max(curvature.diagonal) > _STEEP:
+        beside = [loss.curvature(step * at.z).diagonal for step in (0.999, 1.001)]
+        bent = bent - np.maximum(curvature.diagonal - _SPIKE * np.maximum(*beside), 0) * at.z
+    return np.asarray(norms(basis.weighted(pull)) + norms(basis.weighted(bent)))
 
 
 def scaled_start(basis: Coordinates, loss: SampleLoss, targets: Matrix, alphas: int) -> Matrix:
@@ -128,6 +145,7 @@ def newton(
     goals = np.broadcast_to(np.asarray(goal, dtype=np.float64), (alphas,))
     found, steps = start.copy(), np.zeros(alphas, dtype=int)
     best, stalled = np.full(alphas, np.inf), np.zeros(alphas, dtype=int)
+    shortened = np.zeros(alphas, dtype=bool)
     active = np.arange(alphas)
     reach = np.linalg.norm(basis.weighted(np.ones(len(basis.matrix))))
     c, at = start, loss.at(basis.weighted(basis.spread(start), -1))
@@ -137,7 +155,7 @@ def newton(
         pull, curvature = part.gradient(at), part.curvature(at)
         gradient = basis.collect(basis.weighted(pull))
         size = norms(gradient)
-        unit = _sizes(basis, pull, curvature(at.z)) if scale is None else scale(at.z, active)
+        unit = _scale(basis, part, at, pull, curvature) if scale is None else scale(at.z, active)
         relative = np.where(unit > 0, size / np.where(unit > 0, unit, 1), 0)
         stalled[active] = np.where(relative < 0.9 * best[active], 0, stalled[active] + 1)
         better = relative <= best[active]
@@ -155,10 +173,15 @@ def newton(
         damping = size / (_REACH * (norms(c) + reach))
         if rough is None:
             rough = basis.rough(curvature.diagonal)
-        direction = _conjugate_gradients(rough, curvature, -gradient, damping, fraction)
+        direction, short = _conjugate_gradients(rough, curvature, -gradient, damping, fraction)
+        short &= (relative < _NEAR) & (gradient[..., 0].size <= _FACTORED)
+        for i in np.flatnonzero(short):
+            solved = _factored(basis, curvature.restrict([i]), -gradient[..., i], damping[i])
+            direction[..., i] = direction[..., i] if solved is None else solved
         change = basis.weighted(basis.spread(direction), -1)
         slope = _inner(gradient, direction)
-        length, at, value = _line_search(basis, part, at, value, change, slope)
+        length, at, value = _line_search(basis, part, at, value, change, slope, shortened[active])
+        shortened[active] = length < 1
         going &= length > 0
         c = c + length * direction
         if not np.all(going):
@@ -171,9 +194,9 @@ def newton(
 
 def _conjugate_gradients(
     rough: Rough, curvature: Curvature, rhs: Matrix, damping: Matrix, fraction: Matrix
-) -> Matrix:
+) -> tuple[Matrix, Flags]:
     """Solve (Hessian + damping) u = rhs for every alpha, to a residual of ``fraction`` times the
-    right-hand side; stop where the curvature is not positive.
+    right-hand side; stop where the curvature is not positive. Tell where there is still more left.
 
     A damping in proportion to the gradient keeps the quadratic convergence, and the steps within
     ``_REACH`` times the logits that are there, or within that if they are small. Single precision,
@@ -189,8 +212,10 @@ def _conjugate_gradients(
     curvature = Curvature(curvature.at, (curvature.diagonal / top).astype(dtype), pairs)
     limit = min(unit[..., 0].size + 10, _CG_STEPS)
     solve = _one_at_a_time if len(size) == 1 else _many_at_a_time
-    found = solve(rough.basis, curvature, unit, (damping / top).astype(dtype), fraction, limit)
-    return np.asarray(rough.leave(found) * (size / top))
+    found, short = solve(
+        rough.basis, curvature, unit, (damping / top).astype(dtype), fraction, limit
+    )
+    return np.asarray(rough.leave(found) * (size / top)), short
 
 
 def _many_at_a_time(
@@ -200,8 +225,8 @@ def _many_at_a_time(
     damping: Matrix,
     fraction: Matrix,
     limit: int,
-) -> Matrix:
-    result = np.zeros_like(rhs)
+) -> tuple[Matrix, Flags]:
+    result, short = np.zeros_like(rhs), np.ones(rhs.shape[2], dtype=bool)
     active = np.arange(rhs.shape[2])
     solution, residual, direction = np.zeros_like(rhs), rhs, rhs
     squared = _inner(rhs, rhs)
@@ -218,9 +243,9 @@ def _many_at_a_time(
         residual = residual - length * product
         previous, squared = squared, _inner(residual, residual)
         going = ~straight & (squared > enough)
-        result[..., active[~going]] = solution[..., ~going]
+        result[..., active[~going]], short[active[~going]] = solution[..., ~going], False
         if not np.any(going):
-            return result
+            return result, short
         direction = residual + squared / _positive(previous) * direction
         if not np.all(going):
             active, curvature = active[going], curvature.restrict(going)
@@ -228,7 +253,7 @@ def _many_at_a_time(
             direction, squared = direction[..., going], squared[going]
             damping, enough = damping[going], enough[going]
     result[..., active] = solution
-    return result
+    return result, short
 
 
 def _one_at_a_time(
@@ -238,7 +263,7 @@ def _one_at_a_time(
     damping: Matrix,
     fraction: Matrix,
     limit: int,
-) -> Matrix:
+) -> tuple[Matrix, Flags]:
     """The same for a single alpha, without what it costs to keep many apart."""
     solution, residual, direction = np.zeros_like(rhs), rhs, rhs
     squared = float(np.vdot(rhs, rhs))
@@ -247,15 +272,42 @@ def _one_at_a_time(
         product = basis.collect(curvature(basis.spread(direction))) + damping * direction
         bend = float(np.vdot(direction, product))
         if bend <= 0:
-            return solution if np.any(solution) else 0.01 * rhs / _positive(damping)
+            stuck = not np.any(solution)
+            return 0.01 * rhs / _positive(damping) if stuck else solution, np.array([False])
         length = squared / bend
         solution = solution + length * direction
         residual = residual - length * product
         previous, squared = squared, float(np.vdot(residual, residual))
         if squared <= enough:
-            break
+            return solution, np.array([False])
         direction = residual + squared / previous * direction
-    return solution
+    return solution, np.array([True])
+
+
+def _factored(
+    basis: Coordinates, curvature: Curvature, rhs: Matrix, damping: float
+) -> Matrix | None:
+    """Solve the same for a single alpha by Cholesky's factorisation of the Hessian, if it has one.
+
+    Parameters
+    ----------
+    rhs : (rank, n_outputs).
+    """
+    q, outputs = basis.q, range(rhs.shape[1])
+    blocks = []
+    for output in outputs:
+        one = np.zeros((len(q), len(outputs), 1))
+        one[:, output] = 1
+        column = curvature(one)
+        blocks.append([q.T @ (column[:, other] * q) for other in outputs])
+    hessian = np.block(blocks)
+    hessian[np.diag_indices_from(hessian)] += damping
+    try:
+        upper = cholesky(hessian, check_finite=False)
+    except np.linalg.LinAlgError:
+        return None
+    solution = cho_solve((upper, False), rhs.T.ravel(), check_finite=False)
+    return np.asarray(solution.reshape(rhs.T.shape).T)
 
 
 def _positive(a: Matrix) -> Matrix:
@@ -263,11 +315,22 @@ def _positive(a: Matrix) -> Matrix:
 
 
 def _line_search(
-    basis: Coordinates, loss: SampleLoss, at: Logits, before: Matrix, step: Matrix, slope: Matrix
+    basis: Coordinates,
+    loss: SampleLoss,
+    at: Logits,
+    before: Matrix,
+    step: Matrix,
+    slope: Matrix,
+    again: Flags,
 ) -> tuple[Matrix, Logits, Matrix]:
     """For every alpha the largest 2^-k that decreases the loss, or 0: by Armijo's rule, or where
     rounding hides the decrease by the slope at the end of the step, which a quadratic model lets
     rise to at most -0.8 times that at its start [1]_.
+
+    Parameters
+    ----------
+    again : whether the last step had to be shortened as well. This one is then halved as long as
+        that pays: steps that end on the far side of a bend come back from there, and back again.
 
     Returns
     -------
@@ -293,6 +356,16 @@ def _line_search(
         if np.all(accepted):
             break
         length = np.where(accepted, length, length / 2)
+    shortened = again & accepted & (length < 1)
+    while np.any(shortened):
+        half = np.where(shortened, length / 2, length)
+        lower = loss.value(at.z + half * step)
+        fall = np.sum(basis.weighted(before - after, 2), axis=0)
+        shortened &= np.sum(basis.weighted(before - lower, 2), axis=0) > _WORTH * fall + noise
+        if np.any(shortened):
+            length = np.where(shortened, half, length)
+            trial = loss.at(at.z + length * step)
+            after = loss.value(trial)
     return np.where(accepted, length, 0), trial, after
 
 

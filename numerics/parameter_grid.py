@@ -14,6 +14,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj, is_jax_array
 
 from ..errors import AlphaError, DataError, NotConvergedError, ShapeError
+from .host import on_host
 
 __all__ = [
     "CellParameters",
@@ -59,7 +60,7 @@ def broadcast_parameters(given: dict[str, Any]) -> tuple[Any, dict[str, Any], tu
     >>> shape, arrays["signal"].tolist()
     ((2,), [1.0, 1.0])
     """
-    given = {name: np.asarray(v) if is_jax_array(v) else v for name, v in given.items()}
+    given = {name: on_host(v) if is_jax_array(v) else v for name, v in given.items()}
     arrays = [v for v in given.values() if is_array_api_obj(v)]
     xp = array_namespace(*arrays) if arrays else array_namespace(np.empty(0))
     where = device(arrays[0]) if arrays else None

@@ -111,7 +111,8 @@ def multipliers(
     bend = np.mean(loss.entropy.curvature(loss.at(z))(one)[:, 0], axis=0)
     v, y = np.zeros_like(z), np.zeros_like(z)
     stiffness = _STIFFNESS * np.maximum(bend, 1e-8) * (1 - loss.alpha) / loss.alpha
-    stiffest = _STIFFEST * stiffness
+    # Next to alpha = 1 the penalty is all there is, and the cross-entropy no measure.
+    stiffest = _STIFFEST * np.maximum(stiffness, 1)
     best, gap, stalled = np.full(alphas, np.inf), np.full(alphas, np.inf), np.zeros(alphas, int)
     # On kinks what the stiffness makes of rounding is taken out in the end.
     nearly = _NEARLY if f.kinks else ACCEPTED
@@ -217,9 +218,12 @@ def entropy_scale(basis: Coordinates, loss: SampleLoss, z: Matrix, y: Matrix) ->
 
 
 def gap_size(basis: Coordinates, loss: SampleLoss, z: Matrix, v: Matrix, y: Matrix) -> Matrix:
-    """(n_alphas,) ||CE'' (z - v)||, relative: how far z is from the v with the subgradients y."""
+    """(n_alphas,) ||CE'' (z - v)||, relative, and ||z - v|| / (||z|| + ||1||): how far z is from
+    the v with the subgradients y, also where the cross-entropy next to vanishes."""
     change = (1 - loss.alpha) * loss.entropy.curvature(loss.at(z))(z - v)
-    return np.asarray(norms(basis.weighted(change)) / entropy_scale(basis, loss, z, y))
+    size = norms(basis.weighted(z)) + norms(basis.weighted(np.ones_like(z)))
+    bent = norms(basis.weighted(change)) / entropy_scale(basis, loss, z, y)
+    return np.asarray(bent + norms(basis.weighted(z - v)) / size)
 
 
 def proximal_point(f: Pointwise, t: Matrix, stiffness: Matrix) -> Matrix:

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, NonFiniteError, ShapeError
+from .concise import concise_repr
 from .host import on_host
 
 __all__ = [
@@ -27,6 +28,9 @@ class SignalPlusNoise(NamedTuple):
 
     X: Any
     y: Any
+
+    def __repr__(self) -> str:
+        return concise_repr(self)
 
 
 class EffectiveNoises(NamedTuple):

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from ..errors import NotConvergedError, SeparableError, UnsupportedPenaltyError
+from .concise import concise_repr
 from .coordinates import Rough
+from .host import on_host
+from .interior_point import interior_point
 from .loss_terms import penalised
 from .losses import Pointwise, SampleLoss, is_shift_invariant, penalty_name
 from .max_margin import max_margin
@@ -30,6 +33,8 @@ _KNOTS = 10
 _NEAR, _ROUGH_STEPS = 1e-3, 20
 # A residual beyond this means that rounding the weights has cost half of the digits.
 _LOST = 2.0**-26
+# Newton steps for the direct way to a minimiser; if more are allowed, at least two thirds of them.
+_DIRECT = 100
 # How much steeper a curvature is at a cusp than beside it.
 _SPIKE = 4.0
 _FAINT = (
@@ -59,11 +64,13 @@ class FitResult:
         logits rest on kinks it is made with the subgradients that the solver found there.
     residual : ||P G|| / (||G|| + ||H z||), with P the projector on the range of the data, G the
         gradients of the samples and H their curvatures (each times the root of the sample's
-        weight): free of units, about 1e-15 at rounding level. Where columns are nearly dependent,
-        rounding the weights leaves up to about 2^-52 cond(X). For penalties with kinks G is
+        weight): free of units, about 1e-15 at rounding level, and 1e-8 where the weights are
+        returned in float32. Where columns are nearly dependent, rounding the weights leaves up to
+        about cond(X) times the rounding unit. For penalties with kinks G is
         CE'(z) + alpha f'(v) with subgradients f' at points v next to the logits, and
-        ||CE'' (z - v)||, relative to the same, is added: zero only for a minimiser. For a
-        max-margin separator, how far its optimality conditions are from being met.
+        ||CE'' (z - v)||, relative to the same, and ||z - v|| / (||z|| + ||1||) are added: zero only
+        for a minimiser. For a
+        max-margin separator, how far its optimality conditions are from being met in float64.
     iterations : Newton steps.
     rank : the rank of the data, with the column of ones if there is a bias. Where it is less than
         the number of columns, weights and bias together have the least norm.
@@ -81,6 +88,9 @@ class FitResult:
     rank: int
     classes: NDArray[Any] | None
     support: NDArray[np.intp] | None = None
+
+    def __repr__(self) -> str:
+        return concise_repr(self)
 
 
 class Rest(NamedTuple):
@@ -104,14 +114,17 @@ def minimisers(problem: Problem, penalty: Any, alphas: Matrix, max_iter: int) ->
     loss = problem.loss(penalty, alphas if regularised else 0.0)
     loss = replace(loss, alpha=alphas)
     start = scaled_start(problem.basis.quick, loss, problem.targets, len(alphas))
+    direct = max(max_iter - max_iter // 3, min(max_iter, _DIRECT))
     f = loss.pointwise
     rest: Rest | None = None
     if f is not None and f.stiff:
         _require_convex(f, penalty)
-        found, *pair = multipliers(problem.basis, loss, f, start, max_iter)
+        found, *pair = multipliers(problem.basis, loss, f, start, direct)
         rest = Rest(f, *pair)
+        for i in np.flatnonzero(~found.reached):
+            _through_the_interior(problem, penalty, float(alphas[i]), rest, found, int(i), max_iter)
     elif regularised:
-        found = _from_nearby(problem, loss, start, max_iter)
+        found = _from_nearby(problem, loss, start, direct)
         for i in np.flatnonzero(~found.reached):
             _continue(problem, loss, start, found, int(i), max_iter)
     else:
@@ -120,7 +133,11 @@ def minimisers(problem: Problem, penalty: Any, alphas: Matrix, max_iter: int) ->
     if not np.all(found.reached):
         worst = int(np.argmin(found.reached))
         advice = "raise max_iter, or check that the penalty is convex"
-        cusp = None if f is None else _cusp(f, problem.logits(found.coordinates[..., [worst]]))
+        cusp = (
+            None
+            if f is None or not f.convex
+            else _cusp(f, problem.logits(found.coordinates[..., [worst]]))
+        )
         if cusp is not None:
             advice = _CUSP.format(cusp)
         elif 0 < alphas[worst] < 2.0**-52:
@@ -175,7 +192,7 @@ def _continue(
     On long straight parts of a penalty nothing but a faint cross-entropy curves the loss, and steps
     from afar end at every bend; the minimiser for ten times alpha is on the right side of most.
     """
-    alpha, at, steps = float(loss.alpha[i]), start[..., [i]], 0
+    alpha, at, steps = float(loss.alpha[i]), start[..., [i]], int(found.steps[i])
     tenfold = alpha * 10.0 ** np.arange(math.ceil(-math.log10(alpha)) - 1, 0, -1)
     if not len(tenfold):
         return
@@ -183,9 +200,21 @@ def _continue(
         here = replace(loss, alpha=np.array([strength]))
         step = newton(problem.basis, here, at, max_iter - steps)
         at, steps = step.coordinates, steps + int(step.steps[0])
+    found.steps[i] = steps
     if step.reached[0]:
         found.coordinates[..., i], found.reached[i] = at[..., 0], True
-        found.relative[i], found.steps[i] = step.relative[0], found.steps[i] + steps
+        found.relative[i] = step.relative[0]
+
+
+def _through_the_interior(
+    problem: Problem, penalty: Any, alpha: float, rest: Rest, found: Minimum, i: int, max_iter: int
+) -> None:
+    """Find the minimiser of strength i anew, by the interior-point method."""
+    inside = interior_point(problem, penalty, alpha, max_iter - int(found.steps[i]))
+    if inside is not None:
+        found.coordinates[..., i], found.reached[i] = inside.coordinates, True
+        found.steps[i] += inside.steps
+        rest.v[..., i], rest.y[..., i] = inside.v, inside.y
 
 
 def _cusp(f: Pointwise, logits: Matrix) -> float | None:
@@ -263,9 +292,21 @@ def _results(
     problem: Problem, loss: SampleLoss, rest: Rest | None, found: Minimum
 ) -> list[FitResult]:
     basis, shape = problem.basis, found.coordinates.shape[1:]
-    flat = basis.weights(found.coordinates.reshape(basis.rank, shape[0] * shape[1]))
-    solutions = flat.reshape(-1, *shape)
-    every = np.asarray(problem.data.matrix @ flat).reshape(-1, *shape)
+    weights = basis.weights(found.coordinates.reshape(basis.rank, shape[0] * shape[1]))
+    results = _of_weights(problem, loss, rest, found, weights)
+    _require_digits(problem, weights, results)
+    returned = on_host(problem.home(weights))
+    if returned.dtype == np.float64:
+        return results
+    return _of_weights(problem, loss, rest, found, returned.astype(np.float64))
+
+
+def _of_weights(
+    problem: Problem, loss: SampleLoss, rest: Rest | None, found: Minimum, weights: Matrix
+) -> list[FitResult]:
+    basis, shape = problem.basis, found.coordinates.shape[1:]
+    solutions = weights.reshape(-1, *shape)
+    every = np.asarray(problem.data.matrix @ weights).reshape(-1, *shape)
     logits = every[problem.kept]
     at = loss.at(logits)
     if rest is None:
@@ -283,7 +324,6 @@ def _results(
     sizes = np.linalg.norm(slopes.reshape(-1, len(loss.alpha)), axis=0)
     pull = norms(basis.collect(basis.weighted(gradients)))
     residuals = distance + pull / np.where(scale > 0, scale, 1)
-    _require_digits(problem, flat, logits, residuals)
     return [
         _result(
             problem,
@@ -298,18 +338,18 @@ def _results(
     ]
 
 
-def _require_digits(problem: Problem, weights: Matrix, logits: Matrix, residuals: Matrix) -> None:
+def _require_digits(problem: Problem, weights: Matrix, results: list[FitResult]) -> None:
     """Raise NotConvergedError if rounding the weights has undone what the solver reached."""
-    worst = int(np.argmax(residuals))
-    if residuals[worst] <= _LOST:
+    worst = max(results, key=lambda result: result.residual)
+    if worst.residual <= _LOST:
         return
     terms = np.max(np.abs(problem.matrix)[:, :, None] * np.abs(weights), axis=(0, 1))
     raise NotConvergedError(
         f"the minimiser was found, but its weights in float64 have the relative gradient "
-        f"{residuals[worst]:.1e}; expected {_LOST:.0e} or less: columns are nearly dependent, so "
+        f"{worst.residual:.1e}; expected {_LOST:.0e} or less: columns are nearly dependent, so "
         f"that terms of up to {np.max(terms):.1e} add up to logits of at most "
-        f"{np.max(np.abs(logits)):.1e}, and rounding level is out of reach; drop one of the "
-        "columns, or subtract from each what it shares with the others"
+        f"{np.max(np.abs(on_host(worst.logits))):.1e}, and rounding level is out of reach; drop "
+        "one of the columns, or subtract from each what it shares with the others"
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_array_api_obj
+from array_api_compat import array_namespace, device
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, FewerSamplesThanFeaturesError, NonFiniteError, ShapeError
 from .class_statistics import ClassStatistics, least_squares, merged, summary
+from .concise import concise_repr
 from .fisher import DiscriminantSubspace, regression_subspace, subspace_of
-from .host import on_host
+from .host import on_host, real_array
 
 __all__ = ["LinearSolution", "StreamingStatistics"]
 
@@ -21,6 +22,9 @@ class LinearSolution(NamedTuple):
 
     weights: Any
     bias: Any
+
+    def __repr__(self) -> str:
+        return concise_repr(self)
 
 
 class StreamingStatistics:
@@ -192,14 +196,12 @@ class StreamingStatistics:
 
 
 def _features(X: Any) -> Any:
-    features = X if is_array_api_obj(X) else np.asarray(X)
+    features = real_array(X)
     xp = array_namespace(features)
     if len(features.shape) != 2 or 0 in features.shape:
         raise ShapeError(
             f"X has shape {tuple(features.shape)}; expected (n_samples, n_features), neither zero"
         )
-    if not xp.isdtype(features.dtype, ("bool", "integral", "real floating")):
-        raise DataError(f"X has dtype {features.dtype}; expected real numbers")
     features = xp.astype(features, xp.float64)
     if not bool(xp.all(xp.isfinite(features))):
         raise NonFiniteError("X holds NaN or infinity; expected finite numbers")

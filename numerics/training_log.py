@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import NotConvergedError
 from .checkpoints import fingerprint
+from .concise import concise_repr
 from .design import signed_margins
 from .host import on_host
 from .kernels import kernel
@@ -50,6 +51,9 @@ class Trajectory:
     watched: Mapping[str, NDArray[Any]]
     weights: Any
     completed: bool
+
+    def __repr__(self) -> str:
+        return concise_repr(self)
 
 
 class Log:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_array_api_obj
+from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from ..errors import NonFiniteError, ShapeError
 from .design import Design, design
-from .host import on_host
+from .host import on_host, real_array
 
 __all__ = ["Problem", "training_problem"]
 
@@ -74,7 +74,7 @@ def training_problem(
     >>> training_problem(np.ones((1, 3)), None, "quadratic", [0.1], None, single=True).X.shape
     (1, 1)
     """
-    given = X if is_array_api_obj(X) else np.asarray(X)
+    given = real_array(X)
     data = design(given, y)
     xp = array_namespace(given)
     known = given.dtype in (xp.float32, xp.float64)

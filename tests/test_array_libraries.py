@@ -114,3 +114,23 @@ def test_products_of_jax_keep_all_digits_of_float32_on_gpus(job: str) -> None:
     jax = pytest.importorskip("jax")
     assert precisions(jax, JOBS_WITH_PRODUCTS[job]) == {(jax.lax.Precision.HIGHEST,) * 2}
     assert precisions(jax, lambda jax, X: X[0] @ X[1].T) == {None}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda X: lr.fit(X, alpha=0.1).weights,
+        lambda X: lr.fisher_direction(X),
+        lambda X: lr.alignment(X, X[0], alpha=0.1).sine,
+        lambda X: lr.collapse_metrics(X, np.arange(6) % 2, X[:2]).within,
+        lambda X: lr.calibration_error(X, np.arange(6) % 2),
+        lambda X: lr.asymptotics(X[:, 0], alpha=0.1).accuracy,
+    ],
+    ids=["fit", "fisher", "alignment", "collapse", "calibration", "asymptotics"],
+)
+def test_what_decides_by_numbers_says_that_traced_arrays_have_none(
+    function: Callable[[Any], Any],
+) -> None:
+    jax = pytest.importorskip("jax")
+    with pytest.raises(lr.errors.DataError, match="is traced"):
+        jax.jit(function)(jax.numpy.ones((6, 2)))
