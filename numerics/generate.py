@@ -25,6 +25,7 @@ from sympy import (
     S,
     Symbol,
     UnevaluatedExpr,
+    acosh,
     asinh,
     atanh,
     exp,
@@ -283,7 +284,8 @@ def _edges(condition: Relational) -> list[Expr]:
 
 def _roots(edge: Expr) -> list[Expr]:
     found = solveset(edge, z, S.Reals)
-    return list(found) if found.is_FiniteSet else []
+    # Balls know no acosh.
+    return [root.rewrite(acosh, log) for root in found] if found.is_FiniteSet else []
 
 
 _HEADER = '''"""The catalogue's penalties as array functions, by ``generate.py``: do not edit."""

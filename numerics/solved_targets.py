@@ -54,7 +54,10 @@ def as_number(alpha: Any) -> float:
     try:
         return float(alpha)
     except (TypeError, ValueError):
-        raise AlphaError(f"alpha is {alpha!r}; expected a number or an array in (0, 1)") from None
+        raise AlphaError(
+            f"alpha is {alpha!r}; expected a number in (0, 1), or an array such as "
+            "numpy.array([...])"
+        ) from None
 
 
 def _kernel(penalty: Any, classes: int, parameters: Mapping[str, float]) -> Kernel:
@@ -130,7 +133,9 @@ def _check(lowest: Any, highest: Any) -> None:
             "alpha is 0: cross-entropy alone decreases for ever and has no finite minimiser; "
             "expected 0 < alpha < 1"
         )
-    found = f"{float(lowest)}" if lowest == highest else f"from {lowest} to {highest}"
+    # NaN is not equal to itself.
+    alone = lowest == highest or (lowest != lowest and highest != highest)
+    found = f"{float(lowest)}" if alone else f"from {lowest} to {highest}"
     raise AlphaError(f"alpha is {found}; expected every strength to lie in (0, 1)")
 
 

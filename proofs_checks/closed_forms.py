@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from sympy import (
-    Abs,
     Eq,
     Expr,
     Gt,
@@ -20,13 +19,16 @@ from sympy import (
     expand,
     factor,
     fraction,
+    limit,
     oo,
     simplify,
     together,
 )
 
+from ..theory.corners import CORNERED
 from ..theory.identities import in_exponentials, is_identically_zero
 from ..theory.losses import x as positive_logit
+from ..theory.optimality import least_odds, optimality_conditions
 from ..theory.penalties import Penalty
 from ..theory.special import RLambertW
 from ..theory.substitution import vanishes_by_definition
@@ -93,9 +95,10 @@ def _first_difference(branch: Branch, residual: Expr, values: Sequence[Rational]
 
 
 def _at(branch: Branch, point: Expr) -> Expr:
-    """h at a point of the branch."""
+    """h at a point of the branch, or its limit towards minus infinity."""
     assert branch.equation is not None
-    return branch.equation.lhs.subs(_unknown(branch), point)
+    h = branch.equation.lhs
+    return limit(h, z, -oo) if point == -oo else h.subs(_unknown(branch), point)
 
 
 def _unknown(branch: Branch) -> Symbol:
@@ -103,12 +106,12 @@ def _unknown(branch: Branch) -> Symbol:
 
 
 def _branches_meet(form: _ClosedForm) -> Outcome:
-    """Every c > 0 has its branch: each begins, from its start, at the c at which the last ended.
+    """Every c with a target has its branch: each begins, from its start, where the last ended.
 
     A branch without an equation stays at its start, and the last one has no end.
     """
     outcomes = []
-    ends = (S.Zero, *(branch.up_to for branch in form.branches))
+    ends = (least_odds(form.penalty), *(branch.up_to for branch in form.branches))
     if ends[-1] != oo:
         return Outcome.refuted("structure", "large c has no branch", f"c > {ends[-1]}")
     for i, branch in enumerate(form.branches):
@@ -124,7 +127,7 @@ def _branches_meet(form: _ClosedForm) -> Outcome:
 
 
 def _same(what: str, value: Expr, claimed: Expr) -> Outcome:
-    difference = simplify(value - claimed)
+    difference = simplify(in_exponentials(value - claimed))
     if is_identically_zero(difference):
         return Outcome.proved("substitution", f"{what} = {claimed}")
     point = {s: Rational(3) for s in difference.free_symbols}
@@ -141,9 +144,11 @@ def _has_one_solution(form: _ClosedForm) -> Outcome:
 
 
 def _increases(branch: Branch) -> Outcome:
-    slope = _at(branch, positive_logit).diff(positive_logit)
+    begin = branch.start if branch.start.is_number else S.Zero
+    unknown = positive_logit if begin.is_nonnegative else z
+    slope = _at(branch, unknown).diff(unknown)
     if not slope.has(K):
-        return prove(Gt(slope, 0, evaluate=False), {positive_logit: Interval.open(0, oo)})
+        return prove(Gt(slope, 0, evaluate=False), {unknown: Interval.open(begin, oo)})
     # K = 3, 4, ... as 3 plus a non-negative number: the sign follows term by term.
     shifted = in_exponentials(slope.subs(K, 3 + Symbol("n", nonnegative=True)))
     for rewrite in (expand, _over_one_denominator, simplify):
@@ -173,6 +178,11 @@ def _with_the_threshold_moved(branch: Branch) -> Branch:
     return replace(branch, up_to=branch.up_to + 1) if branch.up_to != oo else branch
 
 
+def _has_thresholds(penalty: Penalty) -> bool:
+    """Whether the target of two classes passes from one condition to another."""
+    return sum(condition.solvable for condition in optimality_conditions(penalty)) > 1
+
+
 def closed_form_claim(penalty: Penalty, classes: int, id: str, source: str, text: str) -> Claim:
     """The claim that theory's closed form of a target solves its equation, and uniquely.
 
@@ -196,7 +206,7 @@ def closed_form_claim(penalty: Penalty, classes: int, id: str, source: str, text
         changed("the target plus 1/1000", _with_target(lambda t: t + Rational(1, 1000))),
         changed("c + 1 for c", _with_target(lambda t: t.subs(odds, odds + 1))),
     ]
-    if penalty.expression.has(Abs, Piecewise):
+    if penalty.expression.has(*CORNERED, Piecewise) and _has_thresholds(penalty):
         controls.append(changed("thresholds moved by 1", _with_the_threshold_moved))
     return Claim(
         id=id,

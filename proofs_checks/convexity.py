@@ -8,7 +8,8 @@ from itertools import pairwise
 from sympy import Abs, Eq, Expr, Ge, Interval, Max, Min, Piecewise, Rational, Symbol, oo
 
 from ..theory.definedness import is_defined_everywhere
-from ..theory.losses import Piece, is_even, pieces, x
+from ..theory.identities import in_exponentials
+from ..theory.losses import Piece, target_pieces, x
 from ..theory.symbols import z
 from .checks import all_of
 from .evidence import Outcome, weakest
@@ -21,10 +22,10 @@ __all__ = ["prove_convex"]
 def prove_convex(f: Expr) -> Outcome:
     """Whether f is convex on the whole line.
 
-    A smooth f by f'' >= 0 on the line. An even f in several pieces by f'' >= 0 on each piece of
-    z > 0, values that agree and slopes that do not fall from a piece to the next, a value at 0 that
-    is the limit at 0+, and a slope at 0+ that is not negative. f may be infinite beyond the last
-    piece.
+    A smooth f by f'' >= 0 on the line; one in several pieces by f'' >= 0 on each piece, values that
+    agree and slopes that do not fall from a piece to the next. Of an even f the pieces of z > 0 do,
+    with a value at 0 that is the limit at 0+ and a slope at 0+ that is not negative; f may be
+    infinite beyond the last of them.
 
     Examples
     --------
@@ -36,20 +37,19 @@ def prove_convex(f: Expr) -> Outcome:
     """
     if not f.has(Piecewise, Abs, Max, Min):
         return _bends_upwards(f, f.diff(z), z, Interval(-oo, oo))
-    if not is_even(f):
-        return Outcome.undecided("structure", f"{f} has kinks and is not even")
     try:
-        stretches = pieces(f)
+        stretches = target_pieces(f)
     except NotImplementedError as error:
         return Outcome.undecided("structure", str(error))
     if not _follow_one_another(stretches):
         return Outcome.undecided("structure", f"the pieces of {f} do not follow one another")
     outcomes = [
-        _bends_upwards(p.value, p.slope, x, Interval.open(p.low, p.high)) for p in stretches
+        _bends_upwards(p.value, p.slope, p.symbol, Interval.open(p.low, p.high)) for p in stretches
     ]
-    # By symmetry the slope at 0- is minus that at 0+, as if a constant ended at 0.
-    at_zero = Piece(Rational(0), Rational(0), f.subs(z, 0))
-    for before, after in pairwise((at_zero, *stretches)):
+    if stretches[0].symbol == x:
+        # By symmetry the slope at 0- is minus that at 0+, as if a constant ended at 0.
+        stretches = (Piece(Rational(0), Rational(0), f.subs(z, 0), x), *stretches)
+    for before, after in pairwise(stretches):
         outcomes += _join(before, after)
     return all_of(outcomes)
 
@@ -70,18 +70,22 @@ def _bends_upwards(f: Expr, slope: Expr, symbol: Symbol, interval: Interval) -> 
 
 
 def _follow_one_another(stretches: tuple[Piece, ...]) -> bool:
-    ends = [Rational(0), *(end for p in stretches for end in (p.low, p.high))]
+    start = Rational(0) if stretches[0].symbol == x else -oo
+    ends = [start, *(end for p in stretches for end in (p.low, p.high))]
     return (
         all(end.is_number for end in ends)
-        and all(p.high == oo or sign_at(p.high - p.low, {}) > 0 for p in stretches)
+        and all(oo in (p.high, -p.low) or sign_at(p.high - p.low, {}) > 0 for p in stretches)
         and all(a == b for a, b in zip(ends[::2], ends[1::2], strict=False))
     )
 
 
 def _join(before: Piece, after: Piece) -> tuple[Outcome, ...]:
     """Where two pieces meet, their values agree and the slope does not fall."""
-    value = after.value.subs(x, after.low) - before.value.subs(x, before.high)
-    slope = after.slope.subs(x, after.low) - before.slope.subs(x, before.high)
+    value, slope = (
+        in_exponentials(right.subs(after.symbol, after.low))
+        - in_exponentials(left.subs(before.symbol, before.high))
+        for left, right in ((before.value, after.value), (before.slope, after.slope))
+    )
     if not (is_defined_everywhere(value) and is_defined_everywhere(slope)):
         return (Outcome.undecided("structure", f"no value or slope of f at {after.low}"),)
     return (

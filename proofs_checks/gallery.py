@@ -21,23 +21,30 @@ def catalogue_figures() -> tuple[Figure, ...]:
     return tuple(figure_of(kernel(name)) for name in penalties())
 
 
-def figure_of(penalty: Kernel) -> Figure:
-    """Loss and target of a penalty."""
+def figure_of(penalty: Kernel, greatest_alpha: float = 1.0) -> Figure:
+    """Loss and target of a penalty, which is finite below the greatest alpha."""
 
     def loss(z: FloatArray, alpha: float) -> FloatArray:
         total: FloatArray = (1 - alpha) * np.logaddexp(0, -z) + alpha * penalty.value(z)
         return total
 
     def targets(alpha: FloatArray) -> FloatArray:
-        found: FloatArray = np.asarray(target(penalty, alpha))
+        found = np.full(alpha.shape, np.nan)
+        finite = alpha < greatest_alpha
+        found[finite] = target(penalty, alpha[finite])
         return found
 
-    return penalty_figure(penalty.name, loss, targets)
+    shown = [share * greatest_alpha for share in (0.05, 0.2, 0.6)]
+    return penalty_figure(penalty.name, loss, targets, alphas=shown)
 
 
 def derivation_page(analysis: Analysis) -> str:
     """The analysis of a penalty as one HTML page."""
-    lists = [facts_section(title, dict(items)) for title, items in facts(analysis)[:-1]]
+    lists = [
+        facts_section(title, {label: text.replace("\n", "; ") for label, text in items})
+        for title, items in facts(analysis)[:-1]
+    ]
     steps = derivation_section(analysis.derivation)
-    plot = gallery_section("Loss and target", [figure_of(kernel(analysis.penalty))])
+    figure = figure_of(kernel(analysis.penalty), float(1 / (1 + analysis.least_odds)))
+    plot = gallery_section("Loss and target", [figure])
     return render_page(f"The penalty {analysis.penalty.name}", [*lists, steps, plot])

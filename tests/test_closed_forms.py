@@ -111,7 +111,15 @@ def test_a_users_penalty_gets_the_closed_form_of_its_shape() -> None:
         "Piecewise((0, c <= 4), (RLambertW(exp(2), c*exp(2)) - 2, True))"
     )
     assert closed_form(penalty("z**4")) is None
-    assert closed_form(penalty("z**2 + z")) is None
+    assert closed_form(penalty("z**2 + z**4")) is None
+    assert str(closed_form(penalty("z**2 + z"))) == "RLambertW(exp(1/2), c*exp(1/2)/2) - 1/2"
+
+
+def test_a_gap_in_closed_form_needs_pieces_that_go_on_with_the_same_slope() -> None:
+    written_out = "min(abs(z), 1)^2/2 + max(abs(z) - 1, 0)"
+    assert closed_form(penalty(written_out), SEVERAL) == closed_form(CATALOGUE["huber"], SEVERAL)
+    for text in ("max(abs(z) - 1, 0)", "max(abs(z), 2*abs(z) - 1)", "max(z^2, abs(z))"):
+        assert closed_form(penalty(text), SEVERAL) is None
 
 
 @pytest.mark.parametrize("text", ["abs(z) - log(1 + abs(z))", "abs(z) - 2*log(2 + abs(z))"])
@@ -275,4 +283,11 @@ def test_branches_that_do_not_meet_by_little_are_refuted_by_balls() -> None:
 
 
 def test_growth_that_sympy_cannot_tell_gives_no_expansion() -> None:
-    assert small_alpha_expansion(penalty("max(abs(z)-1,0)^2")) is None
+    for text in ("z*asinh(z)", "exp(z^2)", "max(exp(z), 2 - z)"):
+        assert small_alpha_expansion(penalty(text)) is None
+
+
+def test_the_expansion_is_that_of_the_last_piece() -> None:
+    expected = small_alpha_expansion(penalty("quadratic"))
+    assert small_alpha_expansion(penalty("max(abs(z)-1,0)^2")) == expected
+    assert str(small_alpha_expansion(penalty("max(z - 1, 0)"))) == "log(1/alpha)"

@@ -20,6 +20,7 @@ from sympy import (
 )
 from sympy.core.relational import Relational
 
+from .corners import smooth_stretches
 from .identities import is_identically_zero
 from .penalties import Penalty
 from .symbols import K, alpha, logits, z
@@ -35,6 +36,7 @@ __all__ = [
     "per_sample_loss",
     "pieces",
     "sigmoid",
+    "target_pieces",
     "two_level",
     "x",
 ]
@@ -98,21 +100,25 @@ def is_even(expression: Expr) -> bool:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch low < x <= high of the positive half-line on which f is one formula."""
+    """A stretch low < x <= high on which f is one smooth formula.
+
+    ``value`` is in ``symbol``: :data:`x` on the positive half-line, z on the whole line.
+    """
 
     low: Expr
     high: Expr
     value: Expr
+    symbol: Symbol
 
     @property
     def slope(self) -> Expr:
-        """f' on the piece, in the symbol :data:`x`."""
-        return _simplified_slope(self.value)
+        """f' on the piece."""
+        return _simplified_slope(self.value, self.symbol)
 
 
 @lru_cache(maxsize=256)
-def _simplified_slope(value: Expr) -> Expr:
-    return simplify(value.diff(x))
+def _simplified_slope(value: Expr, symbol: Symbol) -> Expr:
+    return simplify(value.diff(symbol))
 
 
 x = Dummy("x", positive=True)
@@ -124,7 +130,7 @@ def pieces(expression: Expr) -> tuple[Piece, ...]:
 
     Raises
     ------
-    NotImplementedError : the conditions are not thresholds on z.
+    NotImplementedError : the conditions are not thresholds on z, or a corner is not found exactly.
 
     Examples
     --------
@@ -132,9 +138,11 @@ def pieces(expression: Expr) -> tuple[Piece, ...]:
     >>> [(p.low, p.high) for p in pieces(penalty("huber").expression)]
     [(0, 1), (1, oo)]
     """
-    on_half_line = piecewise_fold(expression.subs(z, x))
+    on_half_line = expression.subs(z, x)
+    if on_half_line.has(Piecewise):
+        on_half_line = piecewise_fold(on_half_line)
     if not on_half_line.has(Piecewise):
-        return (Piece(Rational(0), oo, on_half_line),)
+        return _smooth(on_half_line, x, Rational(0), oo)
     if not isinstance(on_half_line, Piecewise):
         raise NotImplementedError(f"{expression} is not a single Piecewise")
     found: list[Piece] = []
@@ -142,9 +150,34 @@ def pieces(expression: Expr) -> tuple[Piece, ...]:
     for value, condition in on_half_line.args:
         high_end = oo if condition == True else _threshold(condition)  # noqa: E712
         if value != oo:
-            found.append(Piece(low_end, high_end, value))
+            found += _smooth(value, x, low_end, high_end)
         low_end = high_end
     return tuple(found)
+
+
+def target_pieces(expression: Expr) -> tuple[Piece, ...]:
+    """Where the target of f may lie, piece by piece: z > 0 for an even f, the line for another.
+
+    Raises
+    ------
+    NotImplementedError : as for :func:`pieces`; or f is not even and is written as a Piecewise.
+
+    Examples
+    --------
+    >>> from logitreg.theory import penalty
+    >>> [(p.low, p.high, p.slope) for p in target_pieces(penalty("max(z - 1, 0)").expression)]
+    [(-oo, 1, 0), (1, oo, 1)]
+    """
+    if is_even(expression):
+        return pieces(expression)
+    if expression.has(Piecewise):
+        raise NotImplementedError(f"{expression} is not even, and is a Piecewise")
+    return _smooth(expression, z, -oo, oo)
+
+
+def _smooth(value: Expr, symbol: Symbol, low_end: Expr, high_end: Expr) -> tuple[Piece, ...]:
+    stretches = smooth_stretches(value, symbol, low_end, high_end)
+    return tuple(Piece(low, high, formula, symbol) for low, high, formula in stretches)
 
 
 def _threshold(condition: Relational) -> Expr:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sympy import Expr, exp, limit, log, oo, simplify
+from sympy import Abs, Expr, exp, limit, log, oo, simplify
 
-from .losses import pieces, sigmoid, x
+from .losses import is_even, pieces, sigmoid, x
 from .penalties import Penalty
 from .symbols import alpha, z
 from .targets import by_piece, tidy
@@ -24,7 +24,7 @@ def curvature_at_target(penalty: Penalty) -> Expr:
     >>> curvature_at_target(penalty("quadratic"))
     2*alpha + (1 - alpha)*exp(z)/(exp(z) + 1)**2
     """
-    bend = by_piece(penalty, lambda piece: simplify(piece.slope.diff(x)))
+    bend = by_piece(penalty, lambda piece: simplify(piece.slope.diff(piece.symbol)))
     return alpha * bend + (1 - alpha) * exp(z) / (1 + exp(z)) ** 2
 
 
@@ -34,8 +34,12 @@ def target_derivative(penalty: Penalty) -> Expr:
 
 
 def condition_number(penalty: Penalty) -> Expr:
-    """|alpha z*'(alpha)/z*| = sigmoid(-z)/(z l''(z)) at z = z* > 0: relative error out over in."""
-    return sigmoid(-z) / (z * curvature_at_target(penalty))
+    """|alpha z*'(alpha)/z*| = sigmoid(-z)/(|z| l''(z)) at z = z*: relative error out over in.
+
+    For even f the target is positive, and |z| is written z.
+    """
+    size = z if is_even(penalty.expression) else Abs(z)
+    return sigmoid(-z) / (size * curvature_at_target(penalty))
 
 
 def small_alpha_expansion(penalty: Penalty) -> Expr | None:

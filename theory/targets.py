@@ -1,14 +1,15 @@
 """The target of a penalty: stationary condition, closed form and derivation.
 
 A penalty f and a strength alpha give every sample the per-sample loss
-l(z) = (1 - alpha) log(1 + exp(-z)) + alpha f(z). For even f its minimiser z* >= 0 solves
+l(z) = (1 - alpha) log(1 + exp(-z)) + alpha f(z). Where f is smooth its minimiser z* solves
 
-    h(z) = f'(z) (1 + exp(z)) = c,    c = (1 - alpha)/alpha.
+    h(z) = f'(z) (1 + exp(z)) = c,    c = (1 - alpha)/alpha;
 
-For K classes the unknown is the gap g = z_high - z_low. Where the condition, cleared of
-denominators, is of degree one in z and of degree one in exp(z), the solution is an r-Lambert
-function, if its arguments are not negative: only then is there one real solution. Where the
-condition is a polynomial in exp(z) of degree at most three, it is a logarithm of radicals.
+it is not negative if f is even. For K classes the unknown is the gap g = z_high - z_low. Where
+the condition, cleared of denominators, is of degree one in z and of degree one in exp(z), the
+solution is an r-Lambert function, if its arguments are not negative: only then is there one real
+solution. Where the condition is a polynomial in exp(z) of degree at most three, it is a logarithm
+of radicals.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from functools import lru_cache
 from sympy import (
     Eq,
     Expr,
+    FiniteSet,
+    Interval,
     LambertW,
     Piecewise,
     Poly,
@@ -39,6 +42,7 @@ from sympy import (
     oo,
     simplify,
     solve,
+    solveset,
     sqrt,
     together,
 )
@@ -53,7 +57,7 @@ from .losses import (
     low,
     multiclass_loss,
     per_sample_loss,
-    pieces,
+    target_pieces,
     x,
 )
 from .penalties import Penalty, coordinatewise
@@ -87,23 +91,36 @@ class Branch:
 
 
 def stationary_condition(penalty: Penalty) -> Eq:
-    """f'(z) (1 + exp(z)) = c for z > 0, with c = (1 - alpha)/alpha.
+    """f'(z) (1 + exp(z)) = c away from the kinks of f, with c = (1 - alpha)/alpha.
+
+    It is meant for z > 0 where f is even, for every z where it is not.
 
     >>> from logitreg.theory import penalty
     >>> stationary_condition(penalty("quadratic"))
     Eq(2*z*(exp(z) + 1), c)
     """
-    return Eq(
-        by_piece(penalty, lambda piece: tidy(piece.slope * (1 + exp(x)))), odds, evaluate=False
-    )
+    return Eq(by_piece(penalty, pulled), odds, evaluate=False)
+
+
+def pulled(piece: Piece) -> Expr:
+    """h(z) = f'(z) (1 + exp(z)) on a piece, in the piece's symbol."""
+    return tidy(piece.slope * (1 + exp(piece.symbol)))
 
 
 def by_piece(penalty: Penalty, formula: Callable[[Piece], Expr]) -> Expr:
-    """A formula for each piece of f, in z > 0."""
-    stretches = pieces(penalty.expression)
+    """A formula for each piece of f, in z: in z > 0 where f is even."""
+    stretches = target_pieces(penalty.expression)
     return Piecewise(
-        *((formula(p).subs(x, z), z < p.high if p.high != oo else True) for p in stretches)
+        *((formula(p).subs(p.symbol, z), z < p.high if p.high != oo else True) for p in stretches)
     )
+
+
+def may_hold_a_target(piece: Piece) -> bool:
+    """Whether the slope of a convex f can be positive on the piece: not where it ends at most 0."""
+    if piece.slope.is_nonpositive:
+        return False
+    end = value_at(piece.slope, piece.symbol, piece.high, "-")
+    return not end.is_nonpositive
 
 
 def closed_form(penalty: Penalty, classes: int | None = None) -> Expr | None:
@@ -122,7 +139,7 @@ def closed_form(penalty: Penalty, classes: int | None = None) -> Expr | None:
     RLambertW(9, 5*c)
     """
     branches = target_branches(penalty, classes)
-    if branches is None:
+    if not branches:
         return None
     if len(branches) == 1:
         return branches[0].target
@@ -131,15 +148,19 @@ def closed_form(penalty: Penalty, classes: int | None = None) -> Expr | None:
 
 @lru_cache(maxsize=512)
 def target_branches(penalty: Penalty, classes: int | None = None) -> tuple[Branch, ...] | None:
-    """The closed form branch by branch in increasing c, or None where there is none."""
+    """The closed form branch by branch in increasing c, or None where there is none.
+
+    No branch is there where no c has a target.
+    """
+    try:
+        stretches = target_pieces(penalty.expression)
+        if classes in (None, 2):
+            return _binary_branches(stretches)
+    except NotImplementedError:
+        # A corner or a limit that SymPy does not find.
+        return None
     if not is_even(penalty.expression):
         return None
-    try:
-        stretches = pieces(penalty.expression)
-    except NotImplementedError:
-        return None
-    if classes in (None, 2):
-        return _binary_branches(stretches)
     count = K if classes == 0 else Rational(classes)
     if penalty.multiclass_expression != coordinatewise(penalty.expression):
         return _shift_invariant_branches(penalty, count)
@@ -149,20 +170,31 @@ def target_branches(penalty: Penalty, classes: int | None = None) -> tuple[Branc
 def _binary_branches(stretches: tuple[Piece, ...]) -> tuple[Branch, ...] | None:
     branches: list[Branch] = []
     reached: Expr = Rational(0)
-    for piece in stretches:
-        h = tidy(piece.slope * (1 + exp(x)))
-        start = _value_at(h, piece.low)
-        if is_identically_zero(start - reached) is not True:
-            branches.append(Branch(piece.low, piece.low, start, None))
-        if piece.slope == 0:
-            branches.append(Branch(piece.high, piece.high, oo, None))
-            return tuple(branches)
-        target = _solve_exponential_linear(h - odds, x)
-        if target is None:
+    for piece in filter(may_hold_a_target, stretches):
+        h = pulled(piece)
+        begin, start = piece.low, value_at(h, piece.symbol, piece.low)
+        if begin == -oo and start.is_positive:
+            # Where c is less, the loss falls for ever towards minus infinity.
+            reached = start
+        if not branches and start.is_extended_negative:
+            begin, start = _stationary_point(piece), reached
+        target = _solve_exponential_linear(h - odds, piece.symbol)
+        if begin is None or target is None:
             return None
-        reached = oo if piece.high == oo else _value_at(h, piece.high)
-        branches.append(Branch(piece.low, target, reached, Eq(h.subs(x, z), odds)))
+        if is_identically_zero(start - reached) is not True:
+            branches.append(Branch(begin, begin, start, None))
+        reached = value_at(h, piece.symbol, piece.high, "-")
+        branches.append(Branch(begin, target, reached, Eq(h.subs(piece.symbol, z), odds)))
+    if stretches[-1].high != oo:
+        wall = stretches[-1].high
+        branches.append(Branch(wall, wall, oo, None))
     return tuple(branches)
+
+
+def _stationary_point(piece: Piece) -> Expr | None:
+    """The only z of the piece where f' = 0, if SymPy finds it."""
+    zeros = solveset(piece.slope, piece.symbol, Interval.open(piece.low, piece.high))
+    return zeros.args[0] if isinstance(zeros, FiniteSet) and len(zeros) == 1 else None
 
 
 def _coordinatewise_branches(
@@ -175,7 +207,8 @@ def _coordinatewise_branches(
         return None
     m, n = line
     if m == 0 and n == 0:
-        return (Branch(2 * first.high, 2 * first.high, oo, None),)
+        wall = len(stretches) == 1
+        return (Branch(2 * first.high, 2 * first.high, oo, None),) if wall else None
     branches: list[Branch] = []
     reached: Expr = Rational(0)
     weight = exp(x) + count - 1
@@ -187,7 +220,7 @@ def _coordinatewise_branches(
         if alone is None:
             return None
         start, reached = reached, oo if m == 0 else (count - 2) * n / m
-        branches.append(Branch(start, alone, _value_at(h, reached), Eq(h.subs(x, gap), odds)))
+        branches.append(Branch(start, alone, value_at(h, x, reached), Eq(h.subs(x, gap), odds)))
     if m != 0:
         depth = (m * x - (count - 2) * n) / (m * count)
         h = (m * depth + n) * weight
@@ -200,9 +233,10 @@ def _coordinatewise_branches(
             reached = oo
         else:
             reached = simplify((first.high * count * m - (count - 2) * n) / (m * (count - 1)))
-        branches.append(Branch(start, both, _value_at(h, reached), Eq(h.subs(x, gap), odds)))
+        branches.append(Branch(start, both, value_at(h, x, reached), Eq(h.subs(x, gap), odds)))
     for piece in stretches[1:]:
-        if piece.slope.has(x) or piece.high != oo:
+        jump = piece.slope - first.slope.subs(x, first.high)
+        if piece.slope.has(x) or piece.high != oo or is_identically_zero(jump) is not True:
             return None
         h = piece.slope * weight / (count - 1)
         target = log((count - 1) * (odds / piece.slope - 1))
@@ -271,9 +305,13 @@ def _without_root_at_minus_one(polynomial: Poly) -> Poly:
 
 
 def _positive_root(polynomial: Poly) -> Expr | None:
-    """The root u > 1 of a polynomial of degree 1 to 3 whose other roots are to its left."""
+    """The positive root of a polynomial of degree 1 to 3 whose other roots are to its left."""
     if polynomial.degree() == 1:
         return simplify(solve(polynomial.as_expr(), _u)[0])
+    if polynomial.degree() == 2:
+        a, b, c = polynomial.all_coeffs()
+        opposite_signs = all(map(_positive_for_positive_odds, (a, -c)))
+        return (sqrt(factor(b**2 - 4 * a * c)) - b) / (2 * a) if opposite_signs else None
     if polynomial.degree() != 3:
         return None
     a, b, c, d = polynomial.all_coeffs()
@@ -293,19 +331,22 @@ def _positive_root(polynomial: Poly) -> Expr | None:
 
 def _positive_for_positive_odds(expression: Expr) -> bool:
     """Exactly: no root of the polynomial lies on c > 0 (Sturm), and it is positive at one point."""
-    if expression.free_symbols != {odds}:
+    if expression.is_positive or expression.free_symbols != {odds}:
         return bool(expression.is_positive)
     polynomial = Poly(expand(expression), odds)
     while polynomial.eval(0) == 0:
         polynomial = polynomial.quo(Poly(odds, odds))
+    if not (polynomial.domain.is_ZZ or polynomial.domain.is_QQ):
+        return False
     return bool(polynomial.count_roots(0, oo) == 0 and polynomial.eval(1) > 0)
 
 
-def _value_at(h: Expr, point: Expr) -> Expr:
+def value_at(h: Expr, symbol: Symbol, point: Expr, side: str = "+") -> Expr:
+    """h at a point, or its limit there from one side."""
     if point == oo:
         return oo
-    value = h.subs(x, point)
-    return simplify(limit(h, x, point, "+") if value.is_finite is None else value)
+    value = h.subs(symbol, point)
+    return simplify(limit(h, symbol, point, side) if value.is_finite is None else value)
 
 
 @lru_cache(maxsize=512)
@@ -325,17 +366,19 @@ def derivation(penalty: Penalty) -> Derivation:
     steps = [Step("the per-sample loss", loss, "start")]
     branches = target_branches(penalty)
     solved = next((b for b in branches or () if b.equation is not None), None)
-    stretch = next((p for p in pieces(penalty.expression) if p.slope != 0), None)
+    stretch = next(filter(may_hold_a_target, target_pieces(penalty.expression)), None)
     if stretch is None:
         return Derivation(f"target of {penalty.name}", tuple(steps))
-    smooth_loss = (1 - alpha) * log(1 + exp(-z)) + alpha * stretch.value.subs(x, z)
-    slope = -(1 - alpha) / (1 + exp(z)) + alpha * stretch.slope.subs(x, z)
+    value, pull = (e.subs(stretch.symbol, z) for e in (stretch.value, stretch.slope))
+    smooth_loss = (1 - alpha) * log(1 + exp(-z)) + alpha * value
+    slope = -(1 - alpha) / (1 + exp(z)) + alpha * pull
     if smooth_loss != loss:
-        where = f"for {stretch.low} < z" + ("" if stretch.high == oo else f" < {stretch.high}")
-        steps.append(Step(f"the loss {where}", smooth_loss, "start"))
+        where = "" if stretch.low == -oo else f"{stretch.low} < "
+        where += "z" if stretch.high == oo else f"z < {stretch.high}"
+        steps.append(Step(f"the loss for {where}", smooth_loss, "start"))
     steps.append(Step("its slope vanishes at the target", Eq(smooth_loss.diff(z), 0), "implied"))
     steps.append(Step("simplified", Eq(slope, 0), "equivalent", Rational(1)))
-    condition = Eq(stretch.slope.subs(x, z) * (1 + exp(z)), odds)
+    condition = Eq(pull * (1 + exp(z)), odds)
     steps.append(
         Step(
             "times (1 + exp(z))/alpha, with c = (1 - alpha)/alpha",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..terminal import out, say_all
+from ..terminal import out, progress, say_all
 
 __all__ = ["command"]
 
@@ -35,9 +35,10 @@ def command(expression: str, values: tuple[str, ...], output: Path | None) -> No
     logitreg derive huber --set delta=2
     """
     from ...theory.penalties import penalty
-    from ..analysis import analyse, facts
+    from ..analysis import STAGES, analyse, facts
 
-    analysis = analyse(penalty(expression, **_parameters(values)))
+    with progress(len(STAGES), "deriving") as advance:
+        analysis = analyse(penalty(expression, **_parameters(values)), advance)
     say_all(facts(analysis))
     if output is not None:
         from ..gallery import derivation_page
