@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, MissingDependencyError, NonFiniteError, ShapeError, UnknownNameError
+from ..errors import DataError, NonFiniteError, ShapeError, UnknownNameError
+from ..lazy import optional
+from .concise import concise_repr
 from .rounding import Matrix
 
 __all__ = ["BUNDLED", "Dataset", "bundled", "load_dataset", "read_file"]
@@ -20,6 +23,7 @@ __all__ = ["BUNDLED", "Dataset", "bundled", "load_dataset", "read_file"]
 BUNDLED = ("breast_cancer", "digits", "iris", "wine")
 """The classification sets that come with scikit-learn."""
 
+_EXACT_INTEGERS = 2**53
 _LABEL_COLUMNS = ("y", "label", "target", "class")
 
 
@@ -34,13 +38,19 @@ class Dataset:
     y : (n_samples,) labels, integers or strings.
     feature_names : one name per column of X.
     dropped : names of constant features, which are collinear with an intercept.
+    target : the name of the column or array that holds the labels.
     """
 
     name: str
     X: Matrix
     y: NDArray[Any]
     feature_names: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return concise_repr(self)
+
     dropped: tuple[str, ...]
+    target: str = "y"
 
 
 def load_dataset(source: str | Path, target: str | None = None) -> Dataset:
@@ -72,9 +82,10 @@ def bundled(name: str) -> Dataset:
             f"no bundled data set is called {name!r}; expected one of {', '.join(BUNDLED)}, or the "
             "path of a .npz, .csv or .parquet file"
         )
-    bunch = getattr(_optional("sklearn.datasets", "sklearn"), f"load_{name}")()
+    bunch = getattr(optional("sklearn.datasets", f"the data set {name!r}"), f"load_{name}")()
     names = [str(feature) for feature in bunch.feature_names]
-    return _dataset(name, np.asarray(bunch.data, dtype=np.float64), bunch.target, names)
+    data = np.asarray(bunch.data, dtype=np.float64)
+    return _dataset(name, _Table(data, bunch.target, names, "target"))
 
 
 def read_file(path: str | Path, target: str | None = None) -> Dataset:
@@ -93,32 +104,56 @@ def read_file(path: str | Path, target: str | None = None) -> Dataset:
 
     Raises
     ------
-    DataError : the file is missing, of unknown kind, empty, or a feature is not a number; the
-        message names the column and the first such value.
+    DataError : the file is missing, of unknown kind, empty or without names of its columns; a
+        feature is not a number, or a label is a fraction; the message names the column and the
+        first such value.
     NonFiniteError : NaN, infinity or an empty cell.
     ShapeError : X and y do not belong together.
     MissingDependencyError : pyarrow is needed for .parquet.
     """
     file = Path(path)
     readers = {".npz": _read_npz, ".csv": _read_csv, ".parquet": _read_parquet}
-    if file.suffix.lower() not in readers:
+    suffix = file.suffix.lower()
+    if suffix not in readers:
         raise DataError(
-            f"{file.name!r} has the suffix {file.suffix!r}; expected {', '.join(readers)}, or the "
-            f"name of a bundled set: {', '.join(BUNDLED)}"
+            f"{file.name!r} has {f'the suffix {suffix!r}' if suffix else 'no suffix'}; expected "
+            f"{', '.join(readers)}, or the name of a bundled set: {', '.join(BUNDLED)}"
         )
     if not file.is_file():
-        raise DataError(f"there is no file {str(file)!r}; check the path, expected a data file")
+        raise DataError(
+            f"{str(file)!r} is a folder; expected a data file"
+            if file.is_dir()
+            else f"there is no file {str(file)!r}; check the path, expected a data file"
+        )
     if file.stat().st_size == 0:
         raise DataError(f"{file.name!r} is empty; expected a data set")
-    X, y, names = readers[file.suffix.lower()](file, target)
-    return _dataset(file.stem, X, y, names)
+    try:
+        table = readers[suffix](file, target)
+    except OSError as error:
+        raise DataError(
+            f"{str(file)!r} cannot be read ({error}); expected a whole {suffix} file that may be "
+            "read; check its permissions, and write it again"
+        ) from error
+    return _dataset(file.stem, table)
 
 
-Columns = tuple[Matrix, NDArray[Any], list[str]]
+class _Table(NamedTuple):
+    """Features, labels, the names of the features, and that of the labels."""
+
+    X: Matrix
+    y: NDArray[Any]
+    names: list[str]
+    target: str
 
 
-def _read_npz(file: Path, target: str | None) -> Columns:
+def _read_npz(file: Path, target: str | None) -> _Table:
     wanted = ("X", target or "y")
+    with file.open("rb") as stream:
+        if not is_zipfile(stream):
+            raise DataError(
+                f"{file.name!r} cannot be read as .npz (it is no such archive); expected one that "
+                "numpy.savez has saved"
+            )
     try:
         with np.load(file, allow_pickle=False) as archive:
             missing = [name for name in wanted if name not in archive.files]
@@ -129,7 +164,7 @@ def _read_npz(file: Path, target: str | None) -> Columns:
                     f"numpy.savez(path, X=X, {wanted[1]}=y)"
                 )
             X, y = archive[wanted[0]], archive[wanted[1]]
-    except (OSError, ValueError) as error:
+    except (BadZipFile, EOFError, ValueError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
@@ -143,41 +178,58 @@ def _read_npz(file: Path, target: str | None) -> Columns:
             f"{file.name!r} holds X of shape {X.shape} and {wanted[1]} of shape {y.shape}; "
             "expected (n_samples, n_features) and (n_samples,)"
         )
-    return X.astype(np.float64), y, [f"x{i}" for i in range(X.shape[1])]
+    y = _class_labels(file.name, wanted[1], y)
+    return _Table(X.astype(np.float64), y, [f"x{i}" for i in range(X.shape[1])], wanted[1])
 
 
-def _read_csv(file: Path, target: str | None) -> Columns:
+def _read_csv(file: Path, target: str | None) -> _Table:
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if row]
+            rows = [[cell.strip() for cell in row] for row in csv.reader(stream) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{file.name!r} is not comma-separated UTF-8 text: {error}") from error
     if len(rows) < 2:
         raise DataError(f"{file.name!r} has no samples; expected a line of names, then samples")
-    header = [name.strip() for name in rows[0]]
+    header = rows[0]
     for line, row in enumerate(rows[1:], start=1):
         if len(row) != len(header):
             raise DataError(
                 f"sample {line} of {file.name!r} has {len(row)} cells; expected {len(header)}, as "
                 "in the line of names"
             )
-    columns = list(zip(*rows[1:], strict=True))
-    return _table(file.name, header, [[cell.strip() for cell in c] for c in columns], target)
+    columns = [list(column) for column in zip(*rows[1:], strict=True)]
+    if all(_is_number(name) or name in cells for name, cells in zip(header, columns, strict=True)):
+        shown = ",".join(header[:4]) + (",..." if len(header) > 4 else "")
+        raise DataError(
+            f"{file.name!r} begins with values, {shown}; expected a first line of names, which are "
+            "no numbers; add one, such as x0,x1,...,y"
+        )
+    return _table(file.name, header, columns, target)
 
 
-def _read_parquet(file: Path, target: str | None) -> Columns:
-    parquet = _optional("pyarrow.parquet", "parquet")
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_parquet(file: Path, target: str | None) -> _Table:
+    parquet = optional("pyarrow.parquet", repr(file.name), "save it as .csv")
     try:
         table = parquet.read_table(file)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file.name!r} cannot be read as .parquet: {error}") from error
+    except ValueError as error:
+        raise DataError(
+            f"{file.name!r} cannot be read as .parquet ({error}); expected a whole file"
+        ) from error
     if table.num_rows == 0:
         raise DataError(f"{file.name!r} has no samples; expected one row per sample")
     columns = [column.to_pylist() for column in table.columns]
     return _table(file.name, list(table.column_names), columns, target)
 
 
-def _table(name: str, header: list[str], columns: list[list[Any]], target: str | None) -> Columns:
+def _table(name: str, header: list[str], columns: list[list[Any]], target: str | None) -> _Table:
     repeated = sorted({column for column in header if header.count(column) > 1})
     if repeated:
         raise DataError(
@@ -188,9 +240,12 @@ def _table(name: str, header: list[str], columns: list[list[Any]], target: str |
     y = _label_values(name, header[label], columns[label])
     features = [i for i in range(len(header)) if i != label]
     if not features:
-        raise DataError(f"{name!r} has the column {header[label]!r} alone; expected features too")
+        raise DataError(
+            f"{name!r} has the column {header[label]!r} alone; expected features too, and commas "
+            "between the columns of a .csv"
+        )
     X = np.column_stack([_numbers(name, header[i], columns[i]) for i in features])
-    return X, y, [header[i] for i in features]
+    return _Table(X, y, [header[i] for i in features], header[label])
 
 
 def _label_column(name: str, header: list[str], target: str | None) -> int:
@@ -217,11 +272,30 @@ def _label_values(name: str, column: str, cells: list[Any]) -> NDArray[Any]:
                 "label for each sample; drop the sample"
             )
     if all(isinstance(cell, str) for cell in cells):
-        try:
-            return np.array([int(cell) for cell in cells])
-        except ValueError:
-            return np.array(cells, dtype=str)
-    return np.array(cells)
+        cells = _parsed(cells)
+    return _class_labels(name, column, np.array(cells))
+
+
+def _parsed(cells: list[str]) -> list[Any]:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return [kind(cell) for cell in cells]
+    return cells
+
+
+def _class_labels(name: str, column: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Labels that name classes: whole numbers become integers, fractions are refused."""
+    if values.dtype.kind != "f":
+        return values
+    finite = np.isfinite(values)
+    if (wrong := np.flatnonzero(~finite | (values != np.rint(values)))).size:
+        first = wrong[0]
+        raise (DataError if finite[first] else NonFiniteError)(
+            f"the labels in {column!r} of {name!r} hold {values[first]} in sample {first + 1}; "
+            "expected whole numbers or words, one for each class; name the labels by target, or "
+            "make classes of these numbers first"
+        )
+    return values.astype(np.int64) if np.all(np.abs(values) < _EXACT_INTEGERS) else values
 
 
 def _numbers(name: str, column: str, cells: Sequence[Any]) -> Matrix:
@@ -242,7 +316,8 @@ def _numbers(name: str, column: str, cells: Sequence[Any]) -> Matrix:
     return numbers
 
 
-def _dataset(name: str, X: Matrix, y: NDArray[Any], names: Sequence[str]) -> Dataset:
+def _dataset(name: str, table: _Table) -> Dataset:
+    X, names = table.X, table.names
     if X.size == 0:
         raise ShapeError(f"{name!r} has X of shape {X.shape}; expected samples and features")
     if not np.all(np.isfinite(X)):
@@ -257,17 +332,8 @@ def _dataset(name: str, X: Matrix, y: NDArray[Any], names: Sequence[str]) -> Dat
     return Dataset(
         name=name,
         X=np.ascontiguousarray(X[:, ~constant]),
-        y=np.asarray(y),
+        y=np.asarray(table.y),
         feature_names=tuple(n for n, drop in zip(names, constant, strict=True) if not drop),
         dropped=tuple(n for n, drop in zip(names, constant, strict=True) if drop),
+        target=table.target,
     )
-
-
-def _optional(module: str, extra: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{module.split('.')[0]} is not installed; expected it for this data set; run: "
-            f"pip install 'logitreg[{extra}]'"
-        ) from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
+from rich.text import Text
 
 from .. import __version__
 from ..errors import LogitregError
@@ -40,6 +43,13 @@ class _Commands(click.Group):
         found: click.Command = import_module(f".commands.{name}", __package__).command
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _SUMMARIES and (near := get_close_matches(args[0], _SUMMARIES, n=1)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_SUMMARIES.items()))
@@ -48,12 +58,25 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except LogitregError as error:
-            err.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-            err.print(str(error), markup=False)
+            _say_error(type(error).__name__, str(error))
+            ctx.exit(_BAD_INPUT)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader has gone, as in `| head`
+                raise
+            file = "a file" if error.filename is None else repr(str(error.filename))
+            _say_error(
+                type(error).__name__,
+                f"{file} cannot be used: {error.strerror or error}; expected a place that can be "
+                "read and written; check the path, its permissions and the space on the disk",
+            )
             ctx.exit(_BAD_INPUT)
         except KeyboardInterrupt:
             err.print("Interrupted; nothing was written.")
             ctx.exit(_INTERRUPTED)
+
+
+def _say_error(name: str, message: str) -> None:
+    err.print(Text.assemble((name, "bold red"), f": {message}"))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

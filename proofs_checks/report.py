@@ -30,6 +30,7 @@ __all__ = [
     "derivation_section",
     "facts_section",
     "gallery_section",
+    "hypotheses_and_arguments",
     "mean_text",
     "part",
     "render_page",
@@ -37,6 +38,23 @@ __all__ = [
     "text_section",
 ]
 
+_ARGUED = "not by machine: "
+_SOURCES = {
+    "beck": "Beck, Bar-Sinai and Levi, The Implicit Bias of Logit Regularization (arXiv "
+    "2602.12039)",
+    "guo": "Guo, Andriopoulos, Zhao, Dong, Ling and Ross, Cross Entropy versus Label Smoothing: A "
+    "Neural Collapse Perspective (arXiv 2402.03979), of which the abstract is at hand",
+    "primer": "Chadha, Regularization, Distilled AI (2020)",
+    "lead": "statements of this project",
+    "catalogue": "the same, of the catalogue’s penalties",
+    "weights": "the same, of penalties on the weights",
+}
+_GRADES = {
+    Grade.PROVED: "proved by algebra or an SMT solver",
+    Grade.CERTIFIED: "certified by ball arithmetic over the whole domain",
+    Grade.TESTED: "tested against independent numbers",
+    Grade.OBSERVED: "observed in simulations",
+}
 _LIBRARIES = ("numpy", "scipy", "sympy", "mpmath", "python-flint", "z3-solver", "hypothesis")
 
 
@@ -104,6 +122,25 @@ def render_page(
     return str(part("page", title, lead, sections, colophon)) + "\n"
 
 
+def hypotheses_and_arguments(entry: Entry) -> tuple[list[str], list[str]]:
+    """What a claim supposes, and which of its steps are argued in prose, not checked by machine.
+
+    Examples
+    --------
+    >>> from .ledger import verify
+    >>> (entry,) = verify(["beck.finite-target"])
+    >>> hypotheses_and_arguments(entry)[1]
+    ['a continuous function that grows on both sides has a minimum']
+    """
+    hypotheses, arguments = [], []
+    for text in entry.hypotheses:
+        if text.startswith(_ARGUED):
+            arguments.append(text.removeprefix(_ARGUED))
+        else:
+            hypotheses.append(text)
+    return hypotheses, arguments
+
+
 def render_report(
     ledger: Ledger,
     *,
@@ -134,20 +171,28 @@ def render_report(
         What it was made with; by default Python and the libraries installed here.
     """
     entries = list(ledger.entries)
+    tried = any(entry.controls.total for entry in entries)
     summary = Section(
         "Summary",
         part("counts", _cross_table(entries), tuple(Verdict), _used_grades(entries))
+        + part("grades", _meanings(entries))
         + part("facts", _run_facts(entries, left_out, generated or datetime.now(UTC)))
         + (part("explore_link") if explore else Markup()),
         id="summary",
         heading=False,
     )
     table = Section(
-        "Claims", part("filter", _totals(entries)) + part("claims_table", entries), id="claims"
+        "Claims",
+        part("sources", _sources(entries))
+        + part("filter", _totals(entries))
+        + part("claims_table", entries, tried),
+        id="claims",
     )
     full = Section(
         "Claims in full",
-        Markup("\n").join(part("claim", entry) for entry in entries),
+        Markup("\n").join(
+            part("claim", entry, *hypotheses_and_arguments(entry), tried) for entry in entries
+        ),
         id="in-full",
     )
     sections = [summary, table, full, *recorded]
@@ -192,14 +237,15 @@ def _run_facts(
     total = sum(entry.controls.total for entry in entries)
     kept = [entry.id for entry in entries if entry.controls.rejected < entry.controls.total]
     bare = [entry.id for entry in entries if entry.controls.total == 0]
-    facts = {"False variants rejected": f"{rejected} of {total}"}
+    facts = {"False variants rejected": f"{rejected} of {total}" if total else "none was tried"}
     if kept:
         facts["Variants not rejected in"] = ", ".join(kept)
-    if bare:
+    if bare and total:
         facts["Claims without controls"] = ", ".join(bare)
     if left_out:
         facts["Claims left out"] = ", ".join(left_out)
-    facts["Computing time"] = f"{_seconds(sum(entry.seconds for entry in entries))} s"
+    seconds = _seconds(sum(entry.seconds for entry in entries))
+    facts["Computing time"] = f"{seconds} s, summed over the claims"
     facts["Date"] = f"{generated.day} {generated:%B %Y, %H:%M} {generated.tzname() or ''}".strip()
     return facts
 
@@ -219,6 +265,16 @@ def _cross_table(entries: Sequence[Entry]) -> dict[Verdict, Counter[str]]:
 def _used_grades(entries: Sequence[Entry]) -> list[str]:
     used = {entry.grade for entry in entries}
     return [grade.name for grade in sorted(Grade, reverse=True) if grade.name in used]
+
+
+def _meanings(entries: Sequence[Entry]) -> list[str]:
+    used = _used_grades(entries)
+    return [text for grade, text in _GRADES.items() if grade.name in used]
+
+
+def _sources(entries: Sequence[Entry]) -> dict[str, str]:
+    used = {entry.id.partition(".")[0] for entry in entries}
+    return {name: text for name, text in _SOURCES.items() if name in used}
 
 
 def _versions() -> dict[str, str]:

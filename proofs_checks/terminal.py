@@ -6,17 +6,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.text import Text
 
-__all__ = ["err", "out", "progress", "say", "say_all"]
+__all__ = ["counted", "err", "out", "progress", "say", "say_all"]
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Paths and expressions are printed as they are: brackets and colons mean nothing here.
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(0, "row")
+    ('1 row', '0 rows')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def say_all(facts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
     """Print titles, each with its labelled facts."""
     for title, lines in facts:
-        out.rule(f"[bold]{title}", align="left")
+        out.rule(Text(title, "bold"), align="left")
         for label, text in lines:
             say(label, text)
 
@@ -24,7 +35,6 @@ def say_all(facts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
 def say(label: str, text: str) -> None:
     """Print one labelled fact, wrapped beside its label."""
     from rich.table import Table
-    from rich.text import Text
 
     line = Table.grid(padding=(0, 1))
     line.add_column(width=16, style="bold", no_wrap=True)
@@ -34,17 +44,17 @@ def say(label: str, text: str) -> None:
 
 
 @contextmanager
-def progress(total: int | None) -> Iterator[Callable[[str], None]]:
+def progress(total: int | None, doing: str = "verifying") -> Iterator[Callable[[str], None]]:
     """A bar on the error stream; call what it gives with the name of each finished piece."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("verifying"),
+        TextColumn(doing),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[latest]}"),
     )
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("", total=total, latest="")
         yield lambda latest: bar.update(task, advance=1, latest=latest)

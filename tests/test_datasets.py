@@ -91,6 +91,12 @@ def test_bundled_sets(name: str, shape: tuple[int, int], dropped: int) -> None:
         ("a,a,y\n1,0,1\n", DataError, "several columns called 'a'"),
         ("y\n1\n", DataError, "alone"),
         ("a,y\n1,0\n1,1\n", DataError, "constant"),
+        ("0.5,-1,0\n1,2,0\n2,3,1\n", DataError, r"begins with values, 0\.5,-1,0; .* line of names"),
+        ("5.1,3.5,rose\n4.9,3,rose\n7,3,lily\n", DataError, "begins with values, 5.1,3.5,rose"),
+        ("rose,5.1\nrose,4.9\nlily,7\n", DataError, "begins with values"),
+        ("a,price\n1,3\n2,0.5\n", DataError, r"'price' .* 0\.5 in sample 2; .* words"),
+        ("a,y\n1,0\n2,nan\n", NonFiniteError, "'y' of 't.csv' hold nan in sample 2"),
+        ("a;y\n1;0\n2;1\n", DataError, "commas between"),
     ],
 )
 def test_broken_tables_are_refused(
@@ -100,13 +106,43 @@ def test_broken_tables_are_refused(
         read_file(write(tmp_path / "t.csv", text))
 
 
+def test_names_may_be_numbers_beside_names_that_are_none(tmp_path: Path) -> None:
+    data = read_file(write(tmp_path / "t.csv", "1990,1991,rose\n1,2,lily\n2,5,daisy\n"))
+    assert data.feature_names == ("1990", "1991")
+    assert (data.target, data.y.tolist()) == ("rose", ["lily", "daisy"])
+
+
+def test_whole_numbers_are_integers_however_they_are_written(tmp_path: Path) -> None:
+    data = read_file(write(tmp_path / "t.csv", "a,y\n1,0.0\n2,1.0e0\n3,1e300\n"))
+    assert data.y.tolist() == [0.0, 1.0, 1e300]
+    data = read_file(write(tmp_path / "t.csv", "a,y\n1,0.0\n2,1.0e0\n"))
+    assert (data.y.dtype.kind, data.y.tolist()) == ("i", [0, 1])
+    np.savez(tmp_path / "d.npz", X=np.arange(2.0)[:, None], y=np.array([-1.0, 1.0]))
+    assert read_file(tmp_path / "d.npz").y.dtype.kind == "i"
+
+
 def test_broken_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file"):
         read_file(tmp_path / "absent.csv")
     with pytest.raises(DataError, match=r"suffix '\.txt'"):
         read_file(tmp_path / "t.txt")
+    with pytest.raises(DataError, match="no suffix"):
+        read_file(tmp_path / "table")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match="is a folder"):
+        read_file(tmp_path / "folder.csv")
     with pytest.raises(DataError, match="cannot be read as"):
         read_file(write(tmp_path / "t.npz", "nonsense"))
+    np.savez(tmp_path / "whole.npz", X=np.eye(20), y=np.arange(20) % 2)
+    content = bytearray((tmp_path / "whole.npz").read_bytes())
+    content[len(content) // 3] ^= 255
+    (tmp_path / "flipped.npz").write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read as"):
+        read_file(tmp_path / "flipped.npz")
+    np.save(tmp_path / "array.npy", np.eye(2))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    with pytest.raises(DataError, match=r"numpy\.savez"):
+        read_file(tmp_path / "array.npz")
     with pytest.raises(DataError, match="no column 'z'"):
         read_file(write(tmp_path / "t.csv", TABLE), target="z")
     (tmp_path / "latin.csv").write_bytes(b"a,y\n\xff,1\n")
@@ -124,6 +160,8 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
         ({"X": np.eye(2) * np.nan, "y": np.arange(2)}, NonFiniteError, r"'x0' .* sample 1"),
         ({"X": np.array([["a"], ["b"]]), "y": np.arange(2)}, DataError, "real numbers"),
         ({"X": np.array([[None], [1]]), "y": np.arange(2)}, DataError, "without Python objects"),
+        ({"X": np.eye(2), "y": np.array([0, np.nan])}, NonFiniteError, "hold nan in sample 2"),
+        ({"X": np.eye(2), "y": np.array([0.5, 1])}, DataError, r"hold 0\.5 in sample 1"),
         ({"X": np.empty((0, 2)), "y": np.empty(0)}, ShapeError, "samples and features"),
     ],
 )
@@ -133,6 +171,19 @@ def test_broken_archives_are_refused(
     np.savez(tmp_path / "t.npz", **arrays)
     with pytest.raises(error, match=message):
         read_file(tmp_path / "t.npz")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.npz"])
+def test_a_file_that_may_not_be_read_is_refused(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: Path, *arguments: object, **settings: object) -> None:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    path = write(tmp_path / name, TABLE)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match=r"cannot be read \(.*Permission denied"):
+        read_file(path)
 
 
 def test_missing_libraries_are_named_with_their_extra(

@@ -99,6 +99,36 @@ def test_page_has_landmarks_language_header_scopes_and_named_plots(page: Page) -
     )
 
 
+def test_no_label_changes_the_case_of_mathematics(html: str) -> None:
+    assert "text-transform" not in html
+
+
+def test_prefixes_and_grades_are_explained_before_the_table(page: Page) -> None:
+    words = " ".join(page.text.split())
+    source = "beck Beck, Bar-Sinai and Levi, The Implicit Bias of Logit Regularization"
+    assert words.index(source) < words.index("Controls rejected")
+    assert "guo" not in words
+    assert "proved by algebra or an SMT solver; certified by ball arithmetic" in words
+    assert "observed in simulations" not in words
+    assert "384 s, summed over the claims" in words
+
+
+def test_what_is_argued_in_prose_stands_apart_from_the_hypotheses() -> None:
+    entry = Entry("beck.x", "$f$", hypotheses=("f even", "not by machine: a limit exists"))
+    words = " ".join(Page(render_report(Ledger((entry,)))).text.split())
+    assert "Hypotheses f even Argued in prose Not checked by machine: a limit exists" in words
+    assert "not by machine" not in words
+
+
+def test_without_controls_tried_the_report_raises_no_alarm() -> None:
+    untried = Ledger(tuple(Entry(f"beck.x{i}", "$f$", controls=Controls(0, 0)) for i in range(3)))
+    html = render_report(untried)
+    assert 'class="alarm"' not in html
+    words = " ".join(Page(html).text.split())
+    assert "False variants rejected none was tried" in words
+    assert "Claims without controls" not in words
+
+
 def test_report_is_small_and_the_same_each_time(html: str) -> None:
     again = render_report(
         demo_ledger(), figures=demo_figures(), generated=GENERATED, versions=VERSIONS

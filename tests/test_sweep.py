@@ -218,6 +218,17 @@ def test_a_dry_run_counts_and_computes_nothing(tmp_path: Path, computed: list[in
     assert result.stdout == "5 = 5 seed cells; 0 done, 5 to compute.\n"
     assert computed == []
     assert list(tmp_path.iterdir()) == [path]
+    single = invoked(str(written(tmp_path, "seeds = 1\n" + SHAPE)), "--dry-run")
+    assert single.stdout == "1 cell; 0 done, 1 to compute.\n"
+
+
+def test_an_address_that_is_none_is_refused_before_anything_is_begun(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    path = written(tmp_path, SHAPE)
+    result = invoked(str(path), "--dask", "nonsense")
+    assert isinstance(result.exception, SweepError)
+    assert "such as tcp://host:8786" in str(result.exception)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_command_ends_with_the_standing_and_a_status(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import re
 from pathlib import Path
 
 import logitreg as lr
 import numpy as np
 import pytest
 from logitreg.errors import DataError, SweepError
+from logitreg.proofs_checks.commands.sweep import command
 from logitreg.proofs_checks.sweeps.jobs import digest, fit_cell
 from logitreg.proofs_checks.sweeps.spec import cell_key, read_spec
 from sweep_grids import spec_of, written
@@ -77,6 +80,19 @@ def test_a_cell_has_one_key_however_its_numbers_are_written(tmp_path: Path) -> N
     assert list(json.loads(cell_key(other))) == sorted(other)
 
 
+def test_the_examples_of_the_help_are_specifications(tmp_path: Path) -> None:
+    help_text = inspect.cleandoc(command.help or "")
+    model, file = re.findall(r"\x08\n(.*?)\n\n", help_text, re.DOTALL)
+    assert len(spec_of(tmp_path, model)) == 20 * 2 * 2 * 6
+    defaults = re.findall(r"^(\w+) = (\S+) +# the default", model, re.MULTILINE)
+    assert len(defaults) == 4
+    (bare,) = spec_of(tmp_path, "[data]\nn_samples = 4\nn_features = 2\n").cells()
+    assert {name: json.dumps(bare[name]) for name, _ in defaults} == dict(defaults)
+    written(tmp_path, "a,label\n1,no\n2,yes\n", "data.csv")
+    (cell,) = spec_of(tmp_path, file).cells()
+    assert (cell["target"], cell["train_fraction"]) == ("label", 0.8)
+
+
 SHAPE = "[data]\nn_samples = 10\nn_features = 2\n"
 
 
@@ -119,6 +135,12 @@ SHAPE = "[data]\nn_samples = 10\nn_features = 2\n"
         ('[data]\nfile = "none.csv"\n', "no file"),
         ('[data]\nfile = "none.csv"\nsignal = 1\n', "unknown key 'signal' in .data. with a file"),
         ("seeds = 10000001\n" + SHAPE, "expected at most 10000000"),
+        (
+            "seeds = 10000000\n" + SHAPE + "signal = [1, 2]\n",
+            "the grid .* expected at most 10000000",
+        ),
+        ("seeds = 99999999999999\n" + SHAPE, "expected at most 10000000"),
+        (SHAPE + "[loss]\nalpha = { linspace = [0, 0.5, 99999999999] }\n", "from 1 to 10000000"),
     ],
 )
 def test_a_specification_that_cannot_be_used_is_refused_early(

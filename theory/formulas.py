@@ -149,6 +149,7 @@ def formula(id: str) -> Formula:
     """
     known = _formulas()
     if id not in known:
-        near = get_close_matches(id, known, n=3, cutoff=0.3) or list(known)[:3]
-        raise UnknownNameError(f"no formula {id!r}; did you mean {' or '.join(near)}?")
+        near = get_close_matches(id, known, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "expected one of formula_ids()"
+        raise UnknownNameError(f"no formula {id!r}; {hint}")
     return known[id]

@@ -26,7 +26,7 @@ from sympy import (
     sympify,
 )
 
-from ..errors import ExpressionError, UnknownNameError
+from ..errors import ExpressionError, ParameterError, UnknownNameError
 from .parsing import parse_expression
 from .symbols import K, k, logits, z
 
@@ -91,7 +91,7 @@ class Penalty:
         Raises
         ------
         UnknownNameError : the family has no parameter of that name.
-        ValueError : the value is outside the parameter's domain.
+        ParameterError : the value is outside the parameter's domain.
         """
         known = {p.symbol.name: p for p in self.parameters}
         exact = dict(self.values)
@@ -103,9 +103,10 @@ class Penalty:
                 )
             number = nsimplify(sympify(value), rational=True)
             if number not in known[name].domain:
-                raise ValueError(
+                domain = known[name].domain
+                raise ParameterError(
                     f"parameter {name} of penalty {self.name!r} is {value}; "
-                    f"expected a number in {known[name].domain}"
+                    f"expected {name} {'>' if domain.left_open else '>='} {domain.start}"
                 )
             exact[name] = number
         return replace(self, values=MappingProxyType(exact))
@@ -222,7 +223,7 @@ def penalty(name_or_expression: str | Expr | Penalty, **values: object) -> Penal
         expression = parse_expression(name_or_expression)
     except ExpressionError as error:
         near = get_close_matches(str(name_or_expression), CATALOGUE, n=1)
-        hint = f" Did you mean the penalty {near[0]!r}?" if near else ""
-        raise ExpressionError(f"{error}{hint}") from None
+        hint = f"Did you mean the penalty {near[0]!r}? As an expression: " if near else ""
+        raise ExpressionError(f"{hint}{error}") from None
     user = Penalty(str(name_or_expression), expression, coordinatewise(expression))
     return user.with_values(**values)

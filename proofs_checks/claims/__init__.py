@@ -73,9 +73,7 @@ def find_claim(id: str) -> Claim:
     """
     known = {claim.id: claim for claim in all_claims()}
     if id not in known:
-        near = get_close_matches(id, known, n=3, cutoff=0.4) or sorted(known)[:3]
-        raise UnknownNameError(
-            f"no claim {id!r}; did you mean {' or '.join(near)}? "
-            "`logitreg verify` lists all claims."
-        )
+        near = get_close_matches(id, known, n=3)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UnknownNameError(f"no claim {id!r}; {hint}`logitreg verify` lists all claims")
     return known[id]

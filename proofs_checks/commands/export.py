@@ -26,9 +26,9 @@ __all__ = ["command"]
     type=click.Choice(["numpy", "torch", "jax", "c", "js", "latex"]),
     default="numpy",
     show_default=True,
-    help="The language.",
+    help="The language of the source.",
 )
-@click.option("--list", "listed", is_flag=True, help="List what there is, as without a FORMULA.")
+@click.option("--list", "listed", is_flag=True, help="List what can be exported (the default).")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write into this file."
 )
@@ -44,23 +44,23 @@ def command(formulas: tuple[str, ...], target: str, listed: bool, output: Path |
     from ..exports.source import source
 
     if listed or not formulas:
-        return _list(formulas or ("*",))
+        return _list(formulas)
     found = {export.id: export for name in formulas for export in _exports(name)}
     text = source(list(found.values()), target)
     if output is None:
         click.echo(text, nl=False)
         return
     output.write_text(text, encoding="utf-8")
-    out.print(f"Wrote {output}.")
+    out.print(f"Wrote {output}.", soft_wrap=True)
 
 
 def _exports(name: str) -> tuple[Export, ...]:
     """The exports of a name or a pattern, else of a penalty's name or expression."""
     from ...theory.penalties import penalty
-    from ..exports.catalogue import export, export_ids
+    from ..exports.catalogue import export
     from ..exports.custom import class_exports_of_penalty, exports_of_penalty
 
-    if matching := [id for id in export_ids() if fnmatch(id, name)]:
+    if matching := _matching(name):
         return tuple(export(id) for id in matching)
     try:
         own = penalty(name)
@@ -68,17 +68,22 @@ def _exports(name: str) -> tuple[Export, ...]:
         try:
             return (export(name),)
         except UnknownNameError as unknown:
-            raise UnknownNameError(f"{unknown} As a penalty f(z): {error}") from None
+            raise UnknownNameError(f"{unknown}\nAs a penalty f(z): {error}") from None
     return *exports_of_penalty(own), *class_exports_of_penalty(own)
+
+
+def _matching(pattern: str) -> list[str]:
+    from ..exports.catalogue import export_ids
+
+    return [id for id in export_ids() if fnmatch(id, pattern)]
 
 
 def _list(patterns: tuple[str, ...]) -> None:
     from ..exports.catalogue import export, export_ids
     from ..exports.source import call, evidence
 
-    for id in export_ids():
-        if not any(fnmatch(id, pattern) for pattern in patterns):
-            continue
+    chosen = {id: None for name in patterns for id in _matching(name) or (export(name).id,)}
+    for id in chosen or export_ids():
         found = export(id)
         domain = ", ".join(argument.interval for argument in found.arguments)
         click.secho(id, bold=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..terminal import err, out
+from ..terminal import counted, err, out
 
 __all__ = ["command"]
 
@@ -18,7 +18,9 @@ _INTERRUPTED = 130
 @click.command("figures")
 @click.argument("numbers", nargs=-1, type=int, metavar="[FIG]...")
 @click.option("--list", "listed", is_flag=True, help="List the figures and their settings.")
-@click.option("--small", is_flag=True, help="Simulate small samples: each figure under a minute.")
+@click.option(
+    "--small", is_flag=True, help="Simulate small samples: each figure takes minutes at most."
+)
 @click.option(
     "--data",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -46,14 +48,18 @@ def command(
     disagree. Full size takes as long as the source's simulations; finished figures are kept when it
     is interrupted.
     """
+    from rich.text import Text
+
     from ..figures.catalogue import FIGURES, entry
 
     chosen = [entry(number) for number in (sorted(set(numbers)) or FIGURES)]
     if listed:
         for figure in chosen:
-            out.print(f"[bold]{figure.number:>2}[/]  {figure.title}")
-            out.print(f"    {figure.settings}", markup=False)
+            out.print(Text.assemble((f"{figure.number:>2}", "bold"), f"  {figure.title}"))
+            out.print(f"    {figure.settings}")
         return
+    if data is not None:
+        _check_data(data, chosen, [n for n in FIGURES if FIGURES[n].data])
     from ..figures.page import write_page
 
     output.mkdir(parents=True, exist_ok=True)
@@ -64,9 +70,20 @@ def command(
             done.append((figure.number, figure.title, svg, caption))
             write_page(done, output / "index.html")
     except KeyboardInterrupt:
-        err.print(f"Interrupted: {len(done)} of {len(chosen)} figures are kept in {output}.")
+        kept = f"{len(done)} of {counted(len(chosen), 'figure')}"
+        err.print(f"Interrupted: kept {kept} in {output}.", soft_wrap=True)
         raise SystemExit(_INTERRUPTED) from None
-    out.print(f"Wrote {len(done)} figures and index.html to {output}.", soft_wrap=True)
+    out.print(f"Wrote {counted(len(done), 'figure')} and index.html to {output}.", soft_wrap=True)
+
+
+def _check_data(data: Path, chosen: Sequence[Any], drawn_from_data: Sequence[int]) -> None:
+    """Refuse, before anything is simulated, a file that is not used or cannot be read."""
+    from ...numerics.datasets import read_file
+
+    if not any(figure.data for figure in chosen):
+        expected = " or ".join(map(str, drawn_from_data))
+        raise click.UsageError(f"no figure here is drawn from --data; expected figure {expected}")
+    read_file(data)
 
 
 def _draw(figure: Any, small: bool, data: Path | None, output: Path) -> tuple[Path, str]:
@@ -86,5 +103,5 @@ def _draw(figure: Any, small: bool, data: Path | None, output: Path) -> tuple[Pa
     svg, _ = save(found, name, output)
     text = f"Figure {figure.number}. {figure.title}. {found.caption}"
     (output / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
-    out.print(f"Figure {figure.number}: {figure.title}", markup=False)
+    out.print(f"Figure {figure.number}: {figure.title}")
     return svg, found.caption

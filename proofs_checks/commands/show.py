@@ -17,7 +17,14 @@ __all__ = ["command"]
 @click.command("show")
 @click.argument("claim")
 def command(claim: str) -> None:
-    """One claim: its statement, derivation, evidence, witness and controls."""
+    """Show CLAIM: its statement, derivation, evidence, witness and controls.
+
+    \b
+    logitreg show beck.lower-bound
+    logitreg show 'primer.*'
+
+    It is derived and checked anew; `logitreg verify` lists the claims.
+    """
     from ..ledger import verify
 
     for entry in verify([claim]):
@@ -25,11 +32,18 @@ def command(claim: str) -> None:
 
 
 def _print_entry(entry: Entry) -> None:
-    out.rule(f"[bold]{entry.id}")
+    from rich.text import Text
+
+    from ..report import hypotheses_and_arguments
+
+    hypotheses, arguments = hypotheses_and_arguments(entry)
+    out.rule(Text(entry.id, "bold"))
     say("statement", entry.statement)
     say("source", entry.source)
-    for hypothesis in entry.hypotheses:
+    for hypothesis in hypotheses:
         say("hypothesis", hypothesis)
+    for argument in arguments:
+        say("argued in prose", f"{argument} (not checked by machine)")
     say("verdict", f"{entry.verdict.value}, {entry.grade}")
     if entry.corrected:
         say("corrected", entry.corrected)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import err, out
+from ..terminal import counted, err, out
 
 if TYPE_CHECKING:
     from ..sweeps.execution import Outcome
@@ -28,23 +28,31 @@ _INTERRUPTED = 130
     "--results",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The file of results; by default SPEC with the suffix .sqlite.",
+    help="Keep the results in this file.  [default: SPEC with the suffix .sqlite]",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
+    metavar="N",
     default=os.cpu_count() or 1,
-    help="Processes on this machine; by default one per processor. 1 needs no joblib.",
+    help="Compute in N processes; more than 1 need joblib.  [default: one per processor]",
 )
-@click.option("--dask", "address", metavar="ADDRESS", help="Compute on this Dask scheduler.")
-@click.option("--retry-failed", is_flag=True, help="Also compute the cells that failed before.")
-@click.option("--dry-run", is_flag=True, help="Check SPEC and count its cells; compute nothing.")
+@click.option(
+    "--dask",
+    "address",
+    metavar="ADDRESS",
+    help="Compute on the workers of this Dask scheduler, such as tcp://host:8786.",
+)
+@click.option("--retry-failed", is_flag=True, help="Compute the cells that failed before, too.")
+@click.option(
+    "--dry-run", is_flag=True, help="Check SPEC and what it needs, count its cells, and stop."
+)
 @click.option(
     "--export",
     "exported",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="At the end write the results to this .csv or .parquet file.",
+    help="At the end, write a table of the results to this .csv or .parquet file.",
 )
 def command(
     spec: Path,
@@ -55,17 +63,28 @@ def command(
     dry_run: bool,
     exported: Path | None,
 ) -> None:
-    """Compute every cell of the grid in SPEC, a TOML file, that the file of results lacks.
+    """Compute the cells of the grid in SPEC, a TOML file, that the file of results lacks.
 
     \b
-    seeds = 20                                # or a list
-    [data]                                    # or: file, target, train_fraction
+    seeds = 20                  # how many, or a list of them
+    [data]                      # signal plus noise:
     n_samples = 400
-    aspect_ratio = { linspace = [0.1, 2, 20] }    # or n_features
-    signal_noise = [0.25, 0.5]                # signal, orthogonal_noise
+    aspect_ratio = [0.1, 0.7]   # features per sample; or n_features
+    signal = 1.0                # the default
+    signal_noise = 0.5          # the default; [0.25, 0.5] is an axis
+    orthogonal_noise = 1.0      # the default
     [loss]
-    penalty = ["quadratic", "label-smoothing"]
-    alpha = { geomspace = [0.001, 0.5, 6] }   # bias
+    penalty = ["quadratic", "label-smoothing"]    # default "quadratic"
+    alpha = { geomspace = [0.001, 0.5, 6] }       # in [0, 1), default 0.1
+    bias = false                # the default
+
+    A list is an axis of the grid, and so is { linspace = [first, last, count] }. Data of your own:
+
+    \b
+    [data]
+    file = "data.csv"           # .npz, .csv or .parquet, beside SPEC
+    target = "label"            # the column that holds the labels
+    train_fraction = 0.8        # the default; accuracy is that on the rest
 
     Each cell is kept as it is finished: a sweep that was stopped, however hard, goes on when the
     same command is run again. With --dry-run, --export writes what is there.
@@ -73,20 +92,25 @@ def command(
     Exit status: 0 if every cell is done; 1 if some failed; 2 for bad input; 130 if interrupted.
     """
     from ..sweeps.code_version import CODE_VERSION
+    from ..sweeps.execution import check_workers
     from ..sweeps.export import check_export, export
     from ..sweeps.run import run, standing
     from ..sweeps.spec import read_spec
     from ..sweeps.store import open_store
 
     grid = read_spec(spec)
+    check_workers(workers, address)
     if exported is not None:
         check_export(exported)
     file = results or spec.with_suffix(".sqlite")
     with open_store(file, CODE_VERSION, write=not dry_run) as store:
         before = standing(grid, store)
-        out.print(f"{grid.size()} cells; {_described(before)}", soft_wrap=True)
+        noun = "cell" if len(grid) == 1 else "cells"
+        out.print(f"{grid.size()} {noun}; {_described(before)}", soft_wrap=True)
         if others := store.others():
-            note = f"{others} cells in {file} are of other versions of the code: not counted."
+            note = (
+                f"Not counted: {counted(others, 'cell')} of other versions of the code in {file}."
+            )
             out.print(note, soft_wrap=True)
         if not dry_run:
             try:
@@ -108,7 +132,8 @@ def command(
                 )
                 raise SystemExit(_INTERRUPTED) from None
         if exported is not None:
-            out.print(f"Wrote {export(grid, store, exported)} rows to {exported}.", soft_wrap=True)
+            rows = counted(export(grid, store, exported), "row")
+            out.print(f"Wrote {rows} to {exported}.", soft_wrap=True)
         after = standing(grid, store)
     if dry_run:
         return
@@ -149,6 +174,6 @@ def _progress(before: Standing, retry_failed: bool) -> Iterator[Callable[[Outcom
         def advance(outcome: Outcome) -> None:
             bar.advance(task)
             if outcome.row.error is not None:
-                err.print(f"FAILED {outcome.key}: {outcome.row.error}", markup=False)
+                err.print(f"FAILED {outcome.key}: {outcome.row.error}")
 
         yield advance

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import err, out, progress
+from ..terminal import counted, err, out, progress
 
 if TYPE_CHECKING:
     from ..ledger import Ledger
@@ -43,7 +43,7 @@ _DEVIATION = 1
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("logitreg-report"),
     show_default=True,
-    help="The folder for report.html and ledger.json, or mutants.json.",
+    help="The folder for report.html, ledger.json and explore.html, or for mutants.json.",
 )
 def command(
     claims: tuple[str, ...], more: tuple[str, ...], quick: bool, mutants: bool, output: Path
@@ -76,15 +76,17 @@ def command(
     out.print(_ledger_table(ledger))
     ledger.write(output / "ledger.json")
     _write_pages(ledger, output, quick=quick)
-    out.print(f"\nWrote {output / 'report.html'} and {output / 'ledger.json'}.")
+    beside = "ledger.json" if quick else "ledger.json and explore.html"
+    out.print(f"\nWrote {output / 'report.html'}, with {beside} beside it.", soft_wrap=True)
     if ledger.left_out:
         out.print(f"Left out, since they rest on simulations: {', '.join(ledger.left_out)}.")
     deviations = ledger.deviations()
     for deviation in deviations:
-        err.print(f"DEVIATION {deviation}", style="bold red", markup=False)
+        err.print(f"DEVIATION {deviation}", style="bold red")
     if deviations:
         raise SystemExit(_DEVIATION)
-    out.print(f"All {len(ledger)} verdicts are as recorded; {_controls_line(ledger)}.")
+    verdicts = "The verdict is" if len(ledger) == 1 else f"All {len(ledger)} verdicts are"
+    out.print(f"{verdicts} as recorded; {_controls_line(ledger)}.")
 
 
 def _verify_mutants(ids: tuple[str, ...] | None, output: Path) -> None:
@@ -96,13 +98,14 @@ def _verify_mutants(ids: tuple[str, ...] | None, output: Path) -> None:
         )
     out.print(_mutants_table(reports))
     write(reports, output / "mutants.json")
-    out.print(f"\nWrote {output / 'mutants.json'}.")
+    out.print(f"\nWrote {output / 'mutants.json'}.", soft_wrap=True)
     survivors = [(report.id, trial) for report in reports for trial in report.survivors]
     for id, trial in survivors:
-        err.print(f"SURVIVOR {id}: {trial.change}", style="bold red", markup=False)
+        err.print(f"SURVIVOR {id}: {trial.change}", style="bold red")
     if survivors:
         raise SystemExit(_DEVIATION)
-    out.print(f"No mutant survived that is not proved true, of {sum(map(len, reports))}.")
+    tried = counted(sum(map(len, reports)), "mutant")
+    out.print(f"Of {tried}, none survived that is not proved true.")
 
 
 def _mutants_table(reports: Sequence[MutantReport]) -> object:
@@ -125,6 +128,7 @@ def _mutants_table(reports: Sequence[MutantReport]) -> object:
 
 def _ledger_table(ledger: Ledger) -> object:
     from rich.table import Table
+    from rich.text import Text
 
     style = {
         "holds": "green",
@@ -137,15 +141,15 @@ def _ledger_table(ledger: Ledger) -> object:
     table.add_column("claim", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("grade")
-    table.add_column("rejects", justify="right")
+    table.add_column("controls", justify="right")
     table.add_column("seconds", justify="right")
     for entry in ledger:
-        verdict = entry.verdict.value
+        verdict, controls = entry.verdict.value, entry.controls
         table.add_row(
             entry.id,
-            f"[{style[verdict]}]{verdict}[/]",
+            Text(verdict, style[verdict]),
             entry.grade,
-            f"{entry.controls.rejected}/{entry.controls.total}",
+            f"{controls.rejected}/{controls.total}" if controls.total else "-",
             f"{entry.seconds:.2f}",
         )
     return table
@@ -153,7 +157,9 @@ def _ledger_table(ledger: Ledger) -> object:
 
 def _controls_line(ledger: Ledger) -> str:
     total = sum(entry.controls.total for entry in ledger)
-    return f"all {total} controls were rejected" if total else "no controls were tried"
+    if total == 0:
+        return "no controls were tried"
+    return "its control was rejected" if total == 1 else f"all {total} controls were rejected"
 
 
 def _write_pages(ledger: Ledger, output: Path, *, quick: bool) -> None:

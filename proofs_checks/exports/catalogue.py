@@ -149,6 +149,9 @@ def export(id: str) -> Export:
     """
     known = _exports()
     if id not in known:
-        near = get_close_matches(id, known, n=3, cutoff=0.3) or list(known)[:3]
-        raise UnknownNameError(f"no export {id!r}; did you mean {' or '.join(near)}?")
+        near = get_close_matches(id, known, n=3)
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else "`logitreg export --list` lists them"
+        )
+        raise UnknownNameError(f"no export {id!r}; {hint}")
     return known[id]

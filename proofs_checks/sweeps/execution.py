@@ -8,18 +8,18 @@ import warnings
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import contextmanager
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from ...errors import MissingDependencyError, SweepError
+from ...errors import SweepError
+from ...lazy import optional
 from .code_version import CODE_VERSION
 from .jobs import JOBS, Cell
 from .store import Row
 
-__all__ = ["Outcome", "Task", "in_processes", "on_cluster", "one_by_one"]
+__all__ = ["Outcome", "Task", "check_workers", "in_processes", "on_cluster", "one_by_one"]
 
 # Enough to keep a large cluster busy, and not too many to hold in the scheduler.
 _WINDOW = 1000
@@ -42,6 +42,23 @@ class Outcome(NamedTuple):
     key: str
     row: Row
     code: str
+
+
+def check_workers(workers: int, address: str | None) -> None:
+    """Raise before anything is begun if the cells could not be computed so.
+
+    Raises
+    ------
+    MissingDependencyError : joblib or dask.distributed is not installed.
+    SweepError : the text is no address of a scheduler.
+    """
+    if address is not None:
+        try:
+            _distributed().comm.get_address_host_port(address)
+        except ValueError as error:
+            raise SweepError(_no_scheduler(address, error)) from error
+    elif workers > 1:
+        _joblib()
 
 
 def attempt(task: Task) -> Outcome:
@@ -67,7 +84,7 @@ def in_processes(tasks: Iterable[Task], workers: int) -> Outcomes:
     MissingDependencyError : joblib is not installed.
     SweepError : a process was killed.
     """
-    joblib = _optional("joblib")
+    joblib = _joblib()
     # Batches would hold results back, which a kill would lose.
     parallel = joblib.Parallel(workers, return_as="generator_unordered", batch_size=1)
     with _deaf_to_interrupts():
@@ -113,15 +130,12 @@ def on_cluster(tasks: Iterable[Task], address: str) -> Outcomes:
     MissingDependencyError : dask.distributed is not installed.
     SweepError : no scheduler answers, it was lost, or a worker has other code.
     """
-    distributed = _optional("distributed")
+    distributed = _distributed()
     waiting = iter(tasks)
     try:
         client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise SweepError(
-            f"no Dask scheduler answers at {address!r} ({error}); expected an address such as "
-            "tcp://host:8786, as `dask scheduler` prints it"
-        ) from error
+        raise SweepError(_no_scheduler(address, error)) from error
     keys: dict[str, str] = {}
 
     def submit(count: int) -> list[Any]:
@@ -144,7 +158,7 @@ def on_cluster(tasks: Iterable[Task], address: str) -> Outcomes:
 
 
 def _outcome(future: Any, key: str) -> Outcome:
-    killed = _optional("distributed").KilledWorker
+    killed = _distributed().KilledWorker
     try:
         found: Outcome = future.result()
     except killed as error:
@@ -162,11 +176,16 @@ def _outcome(future: Any, key: str) -> Outcome:
     return found
 
 
-def _optional(module: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{module} is not installed; expected it for cells side by side; run: "
-            "pip install 'logitreg[sweep]', or compute them one by one with --workers 1"
-        ) from error
+def _no_scheduler(address: str, error: Exception) -> str:
+    return (
+        f"no Dask scheduler answers at {address!r} ({error}); expected an address such as "
+        "tcp://host:8786, as `dask scheduler` prints it"
+    )
+
+
+def _joblib() -> Any:
+    return optional("joblib", "a sweep in several processes", "compute one by one: --workers 1")
+
+
+def _distributed() -> Any:
+    return optional("distributed", "a sweep on a Dask cluster", "do without --dask")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ...errors import MissingDependencyError, SweepError
+from ...errors import SweepError
+from ...lazy import optional
 from .spec import Spec, cell_key
 from .store import Store
 
@@ -48,7 +48,7 @@ def check_export(file: Path) -> None:
     if not file.parent.is_dir():
         raise SweepError(f"there is no folder {str(file.parent)!r} to export to; make it first")
     if file.suffix.lower() == ".parquet":
-        _pyarrow()
+        optional("pyarrow.parquet", repr(file.name), "export to .csv")
 
 
 def export(spec: Spec, store: Store, file: Path) -> int:
@@ -72,23 +72,13 @@ def _write_csv(columns: Mapping[str, list[Any]], file: Path) -> None:
 
 
 def _write_parquet(columns: Mapping[str, list[Any]], file: Path) -> None:
-    arrow = _pyarrow()
+    arrow, parquet = optional("pyarrow", ".parquet"), optional("pyarrow.parquet", ".parquet")
     # A column without values has no type of its own.
     columns_of = {
         name: arrow.array(values, None if name != "error" else arrow.string())
         for name, values in columns.items()
     }
-    import_module("pyarrow.parquet").write_table(arrow.table(columns_of), file)
-
-
-def _pyarrow() -> Any:
-    try:
-        return import_module("pyarrow")
-    except ImportError as error:
-        raise MissingDependencyError(
-            "pyarrow is not installed; expected it for .parquet; run: "
-            "pip install 'logitreg[parquet]', or export to .csv"
-        ) from error
+    parquet.write_table(arrow.table(columns_of), file)
 
 
 _WRITERS = {".csv": _write_csv, ".parquet": _write_parquet}

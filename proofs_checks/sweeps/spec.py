@@ -183,6 +183,8 @@ def _seeds(given: Any) -> tuple[Scalar, ...]:
         return _axis("seeds", given, _SEED)
     if type(given) is not int or given < 1:
         raise SweepError(f"seeds is {given!r}; expected how many (at least 1), or a list of them")
+    if given > _LARGEST:
+        raise SweepError(f"seeds is {given}; expected at most {_LARGEST}")
     return tuple(range(given))
 
 
@@ -230,8 +232,10 @@ def _spaced(name: str, given: dict[str, Any], parameter: _Parameter) -> list[flo
         )
     ((spacing, ends),) = given.items()
     numbers = isinstance(ends, list) and [type(end) in (int, float) for end in ends]
-    if numbers != [True] * 3 or type(ends[2]) is not int or ends[2] < 1:
-        raise SweepError(f"{name}.{spacing} is {ends!r}; expected {expected}")
+    if numbers != [True] * 3 or type(ends[2]) is not int or not 1 <= ends[2] <= _LARGEST:
+        raise SweepError(
+            f"{name}.{spacing} is {ends!r}; expected {expected}, with a count from 1 to {_LARGEST}"
+        )
     if not (math.isfinite(ends[0]) and math.isfinite(ends[1])) or (
         spacing == "geomspace" and not (ends[0] > 0 and ends[1] > 0)
     ):
