@@ -13,6 +13,8 @@ __all__ = ["calibration_error_of_gaussian_logits"]
 _PEAK = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
 _NEAR_ZERO = (0.0, 2.0, 8.0, 40.0)
 _ORDER = 20
+# Below where exp overflows.
+_OVERFLOW = 700.0
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
@@ -25,9 +27,12 @@ def calibration_error_of_gaussian_logits(xp: Any, mean: Any, deviation: Any) -> 
 
         phi(t - D) sigma(s t) (exp(-s t) - exp(-2 D t)).
 
+    For D < 0 the classes are mistaken for each other, and it is phi(t + D) sigma(s t) times
+    1 - exp(-(s - 2 D) t).
+
     Parameters
     ----------
-    mean, deviation : arrays (cells,), at least zero and finite.
+    mean, deviation : arrays (cells,), finite, the deviation at least zero.
 
     Examples
     --------
@@ -38,9 +43,10 @@ def calibration_error_of_gaussian_logits(xp: Any, mean: Any, deviation: Any) -> 
     """
     spread = deviation > 0
     s = xp.where(spread, deviation, 1.0)[:, None]
-    centre = mean[:, None] / s
+    centre, right = xp.abs(mean)[:, None] / s, mean[:, None] >= 0
     # The slower exponential moves the peak of the density to -rate; steps count from the centre.
-    rate, excess = xp.minimum(s, 2 * centre), xp.abs(s * s - 2 * mean[:, None]) / s
+    rate = xp.where(right, xp.minimum(s, 2 * centre), 0.0)
+    excess = xp.where(right, xp.abs(s * s - 2 * mean[:, None]) / s, s + 2 * centre)
     ends = [xp.full_like(s, _PEAK[-1])]
     ends += [peak + shift for shift in _PEAK[:-1] for peak in (xp.zeros_like(s), -rate)]
     ends += [scale / (s + 2 * centre) - centre for scale in _NEAR_ZERO]
@@ -56,5 +62,5 @@ def calibration_error_of_gaussian_logits(xp: Any, mean: Any, deviation: Any) -> 
     gap = -xp.expm1(-excess * t) / (1 + xp.exp(-s * t))
     total = xp.sum(weights * gap * xp.exp(-(step**2) / 2 - rate * t), axis=-1)
     # All logits are the mean, and all samples on its side.
-    certain = 1 / (1 + xp.exp(mean))
-    return xp.where(spread, total * _DENSITY, xp.where(mean > 0, certain, 0.0))
+    certain = 1 / (1 + xp.exp(xp.clip(mean, None, _OVERFLOW)))
+    return xp.where(spread, total * _DENSITY, xp.where(mean != 0, certain, 0.0))

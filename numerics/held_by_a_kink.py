@@ -82,7 +82,8 @@ def held_by_a_kink(
         low, high = np.full_like(t, -_FARTHEST), np.full_like(t, _FARTHEST)
         for _ in range(_STEPS):
             _, _, square, off, _ = parts(t, np.exp(logarithm))
-            lack = level - np.log(square)
+            # Rounding may leave nothing of a small square.
+            lack = level - np.log(np.maximum(square, _TINY))
             low, high = np.where(lack > 0, logarithm, low), np.where(lack < 0, logarithm, high)
             # Where p rests r depends on Z alone.
             newton = logarithm + lack * square / np.maximum(2 * off, _TINY)

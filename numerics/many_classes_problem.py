@@ -73,7 +73,7 @@ def class_loss(f: Kernel, alpha: float, classes: int) -> ClassLoss:
     >>> loss.value(Logits(np.zeros((1, 3)), axis=1)).round(4)
     array([0.5493])
     """
-    entropy = cross_entropy(np.eye(classes)[:1], axis=1)
+    entropy = cross_entropy(np.eye(1, classes), axis=1)
     if alpha == 0:
         return ClassLoss(alpha, entropy, entropy, 1.0, lambda at: 0.0)
     penalty = penalty_term(f)
@@ -115,7 +115,7 @@ class Problem:
     def directions(self) -> Array:
         """P_j e_1, (blocks, K)."""
         level = np.full(self.classes, 1 / self.classes)
-        return np.array([np.eye(self.classes)[0] - level, level])[: self.blocks]
+        return np.array([np.eye(1, self.classes)[0] - level, level])[: self.blocks]
 
     def spread(self, point: Point) -> Array:
         """s_j."""

@@ -24,8 +24,10 @@ Array = NDArray[np.float64]
 # Steps of the product rules for one, two and three coordinates.
 _STEPS = ((0.4, 0.2, 0.1, 0.05, 0.025), (0.6, 0.4, 0.3, 0.2, 0.1), (0.8, 0.65, 0.5, 0.4, 0.3))
 _GOAL = 1e-10
-# Replicates of scrambled points, and log2 of their number in each.
-_REPLICATES, _LOG2_COUNT, _LOG2_COARSE = 8, 12, 10
+# Replicates of scrambled points, and bounds on log2 of their number in each.
+_REPLICATES, _LOG2_LEAST, _LOG2_COUNT, _LOG2_COARSE = 8, 8, 12, 10
+# Of points times classes, which average themselves: as many suffice for any number of classes.
+_LOG2_TOTAL = 19
 _DESCENT, _INNER, _POLISH, _HALVINGS = 80, 60, 12, 30
 _ROUGH, _EXACT, _SOLVED = 1e-3, 1e-13, 1e-8
 # A share of the noise at which that of the level is taken for zero.
@@ -129,7 +131,9 @@ def _product_levels(problem: Problem, steps: Sequence[float]) -> Iterator[_Level
 
 
 def _scrambled_levels(problem: Problem) -> Iterator[_Level]:
-    for log2_count, seeds in ((_LOG2_COARSE, range(1)), (_LOG2_COUNT, range(_REPLICATES))):
+    log2_count = _LOG2_TOTAL - int(np.log2(problem.classes))
+    fine = min(max(log2_count, _LOG2_LEAST), _LOG2_COUNT)
+    for log2_count, seeds in ((min(fine, _LOG2_COARSE), range(1)), (fine, range(_REPLICATES))):
         rules = (scrambled_nodes(problem.classes, problem.blocks, log2_count, s) for s in seeds)
         yield _Level(tuple(rules), None)
 

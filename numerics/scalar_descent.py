@@ -25,21 +25,25 @@ VANISHED = 1e-8
 """Weights that shrink so far go to zero: a kink of the loss holds every logit."""
 
 
-def descend(problem: Problem, state: State, steps: int) -> State:
+def descend(problem: Problem, state: State, steps: int, least: float) -> State:
     """Newton's method in (S_1, q), gamma eliminated, with a line search: to three digits.
 
-    All cells take steps until the last one is there.
+    All cells take steps until the last one is there, or has shrunk to this share of its q.
     """
     xp, noise = problem.xp, state.noise
     state = _maximised(problem, state)
     for _ in range(steps):
         gradient, hessian = _derivatives(problem, state)
         change = _solve_two(xp, hessian, gradient)
-        size = xp.maximum(xp.abs(change[0] / state.signal_weight), xp.abs(change[1] / state.noise))
+        shift = xp.abs(change[0] * problem.cells.signal)
+        scale = xp.minimum(
+            xp.abs(problem.origin + state.offset), problem.spread(state.signal_weight, state.noise)
+        )
+        size = xp.maximum(shift / scale, xp.abs(change[1] / state.noise))
         # A fall below what the quadrature resolves leads nowhere.
         fall = -(gradient[0] * change[0] + gradient[1] * change[1])
         noise_level = defect(problem, state) * state.noise * xp.abs(change[1])
-        vanished = state.noise < VANISHED * noise
+        vanished = state.noise < least * noise
         settled = (size < 1e-3) | (fall < 10 * noise_level) | vanished
         state = _line_search(problem, state, change, fall, settled)
         if bool(xp.all(settled)):
@@ -57,7 +61,8 @@ def _maximised(problem: Problem, state: State) -> State:
         return xp.log(state.pull.level * state.noise**2) - xp.log(square), 2 * rate
 
     def at(state: State, envelope: Any) -> State:
-        return problem.state(state.signal_weight, state.noise, envelope, state.moments.proximal)
+        first, q, _, offset = state[:4]
+        return problem.state(first, q, envelope, state.moments.proximal, offset)
 
     return with_envelope(xp, state, lack, at)
 
@@ -119,18 +124,17 @@ def halved(
 def _line_search(
     problem: Problem, state: State, change: tuple[Any, Any], fall: Any, settled: Any
 ) -> State:
-    """A step of each cell, as far as S_1 and q stay positive."""
+    """A step of each cell, as far as S_1 and q keep their signs."""
     xp = problem.xp
     length = xp.ones_like(fall)
     for value, step in zip(state[:2], change, strict=True):
-        backwards = xp.where(step < 0, step, -1.0)
-        length = xp.where(step < 0, xp.minimum(length, -0.9 * value / backwards), length)
+        shrinking = xp.where(value * step < 0, -step / value, 0.5)
+        length = xp.minimum(length, 0.9 / xp.maximum(shrinking, xp.full_like(length, 0.5)))
 
     def at(length: Any) -> tuple[State, Any]:
-        weight, noise = (
-            value + length * step for value, step in zip(state[:2], change, strict=True)
-        )
-        start = problem.state(weight, noise, state.envelope, state.moments.proximal)
+        offset = state.offset + length * problem.cells.signal * change[0]
+        first, q = (v + length * step for v, step in zip(state[:2], change, strict=True))
+        start = problem.state(first, q, state.envelope, state.moments.proximal, offset)
         trial = _maximised(problem, start)
         ahead, _ = _derivatives(problem, trial)
         return trial, (ahead[0] * change[0] + ahead[1] * change[1]) / trial.envelope

@@ -34,9 +34,12 @@ class Cells(CellParameters):
 
 
 class State(NamedTuple):
+    """``offset`` is the mean S_1 mu_f of Z, counted from the origin of the problem."""
+
     signal_weight: Any
     noise: Any
     envelope: Any
+    offset: Any
     pull: Pull
     moments: Moments
 
@@ -48,17 +51,28 @@ class Problem(NamedTuple):
     order: int
     spectrum: Spectrum | None = None
 
-    def law(self, signal_weight: Any, noise: Any) -> tuple[Any, Any]:
-        """Mean and deviation of Z."""
-        along = signal_weight * self.cells.signal_noise
-        return signal_weight * self.cells.signal, self.xp.sqrt(along**2 + noise**2)
+    @property
+    def origin(self) -> Any:
+        """(cells,) or zero, from which the loss counts logits."""
+        origin = self.loss.origin
+        return origin if isinstance(origin, float) else origin[:, 0]
 
-    def state(self, signal_weight: Any, noise: Any, envelope: Any, start: Any = None) -> State:
-        mean, spread = self.law(signal_weight, noise)
-        found = moments(self.xp, self.loss, mean, spread, envelope, self.order, start)
+    def spread(self, signal_weight: Any, noise: Any) -> Any:
+        """The deviation of Z."""
+        along = signal_weight * self.cells.signal_noise
+        return self.xp.sqrt(along**2 + noise**2)
+
+    def state(
+        self, signal_weight: Any, noise: Any, envelope: Any, start: Any = None, offset: Any = None
+    ) -> State:
+        """The offset is given where it has digits that S_1 has not."""
+        if offset is None:
+            offset = signal_weight * self.cells.signal - self.origin
+        spread = self.spread(signal_weight, noise)
+        found = moments(self.xp, self.loss, offset, spread, envelope, self.order, start)
         decay = self.cells.weight_decay / self.cells.orthogonal_noise**2
         pull = noise_pull(self.xp, self.spectrum, self.cells.aspect_ratio, decay, envelope)
-        return State(signal_weight, noise, envelope, pull, found)
+        return State(signal_weight, noise, envelope, offset, pull, found)
 
 
 class Slopes(NamedTuple):
@@ -82,8 +96,8 @@ class Slopes(NamedTuple):
 
 def slopes(problem: Problem, state: State) -> Slopes:
     cells = problem.cells
-    first, q, gamma, spectral, found = state
-    _, s = problem.law(first, q)
+    first, q, gamma, _, spectral, found = state
+    s = problem.spread(first, q)
     lack, g_lack, gg_lack, r_lack, gr_lack, _ = found.products
     variance = cells.signal_noise**2
     decay = cells.weight_decay * gamma
@@ -117,5 +131,5 @@ def steepness(xp: Any, found: Moments) -> Any:
 
 def defect(problem: Problem, state: State) -> Any:
     """By how much the quadrature misses E G r = s (E p' - 1)."""
-    _, spread = problem.law(state.signal_weight, state.noise)
+    spread = problem.spread(state.signal_weight, state.noise)
     return problem.xp.abs(state.moments.normal_step / spread + 1 - state.moments.slope)

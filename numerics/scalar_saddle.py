@@ -13,7 +13,8 @@ from array_api_compat import device
 
 from .correlated_noise import Spectrum
 from .parameter_grid import in_order
-from .proximal_moments import CellLosses
+from .proximal_losses import CellLosses, about_the_minimiser
+from .proximal_nodes import MOST_EVEN
 from .scalar_descent import VANISHED, descend
 from .scalar_problem import Cells, Problem, State, defect, slopes, steepness
 
@@ -30,8 +31,9 @@ _EXACT = 1e-13
 class Saddle(NamedTuple):
     """The saddle in each cell, arrays of shape (cells,).
 
-    ``residual`` is the largest of: E p' against its equation, the two other equations relative to
-    their sizes, and the defect of an integration by parts, which an exact quadrature satisfies.
+    ``residual`` is the largest of: the defects of the three equations, relative to the sizes of
+    their terms (of E p' to one at least), and that of an integration by parts, which an exact
+    quadrature satisfies.
     """
 
     signal_weight: Any
@@ -58,8 +60,10 @@ def start_at_parabola(xp: Any, cells: Cells, level: Any, curvature: Any) -> tupl
     x = xp.where(half > 0, ratio / (xp.abs(half) + root), (root - half) / safe)
     lack = x / (1 + x)
     held = cells.weight_decay * x / curvature
-    first = level * mu * lack / (lack * (mu**2 + variance) + held)
-    square = xp.maximum((level - first * mu) ** 2 + first**2 * variance, 1e-4 * level**2)
+    pull = lack * (mu**2 + variance) + held
+    first = level * mu * lack / pull
+    missed = level * (lack * variance + held) / pull
+    square = xp.maximum(missed**2 + first**2 * variance, 1e-20 * level**2)
     return first, lack * xp.sqrt(square / (ratio - lack**2)), x / curvature
 
 
@@ -72,7 +76,7 @@ def start_below(xp: Any, cells: Cells, level: Any) -> tuple[Any, ...]:
     distance = xp.sqrt(-2 * xp.log(xp.clip(cells.aspect_ratio, None, 0.9)))
     unit = xp.maximum(2 * cells.signal_noise, 0.01 * cells.signal)
     first = level / (cells.signal + distance * unit)
-    return first, math.sqrt(0.75) * first * unit, xp.ones_like(first)
+    return first, math.sqrt(0.75) * xp.abs(first) * unit, xp.ones_like(first)
 
 
 def solve(
@@ -86,35 +90,81 @@ def solve(
 ) -> tuple[Saddle, Any]:
     """The saddle in each cell by Newton's method, and the cells where it is lost.
 
-    The order of the quadrature is doubled in the cells whose residual asks for it.
+    The order of the quadrature is doubled in the cells whose residual asks for it. Where that does
+    not help, logits are counted from the minimiser of the loss, which they may be so close to that
+    nothing but their distance from it has digits, and the quadrature starts fine.
 
     Parameters
     ----------
     losses : gives the losses of cells with these strengths, of shape (cells, 1).
-    start : (cells,) S_1, q and gamma, all positive.
+    start : (cells,) S_1, of the sign of the minimiser, and q and gamma, both positive.
     spectrum : of the noise across the signal; None if it is white.
     descent : the steps of a slow descent to go first, where Newton's method alone was lost.
     """
+    found, envelope, lost = _solve(xp, losses, cells, start, spectrum, descent)
+    rough = lost | ~(found.residual < _EXACT)
+    if not bool(xp.any(rough)):
+        return found, lost
+    reached = (found.signal_weight, found.noise, envelope)
+    sound = xp.isfinite(found.residual) & ~lost
+    begin = tuple(
+        xp.where(sound, value, first)[rough] for value, first in zip(reached, start, strict=True)
+    )
+    again, _, failed = _solve(
+        xp, losses, cells.at(rough), begin, spectrum, descent, about_minimiser=True
+    )
+    first = found.at(rough)
+    taken = lost[rough] | ~(first.residual <= again.residual)
+    chosen = (xp.where(taken, new, old) for new, old in zip(again, first, strict=True))
+    places = [xp.nonzero(rough)[0], xp.nonzero(~rough)[0]]
+    kept = (*found.at(~rough), lost[~rough])
+    *merged, lost = in_order(xp, places, [(*chosen, taken & failed), kept])
+    return Saddle(*merged), lost
+
+
+def _solve(
+    xp: Any,
+    losses: Callable[[Any], CellLosses],
+    cells: Cells,
+    start: tuple[Any, ...],
+    spectrum: Spectrum | None,
+    descent: int | None,
+    *,
+    about_minimiser: bool = False,
+) -> tuple[Saddle, Any, Any]:
+    """The saddle, gamma, and where it is lost; logits may be counted from their minimiser."""
     places, pieces = [], []
     index = xp.arange(start[0].shape[0], device=device(start[0]))
-    for order in _ORDERS:
-        problem = Problem(xp, losses(cells.alpha[:, None]), cells, order, spectrum)
-        state = problem.state(*start)
+    least = 0.0 if about_minimiser else VANISHED
+    first, q, gamma = start
+    offset = None
+    for order in _orders(losses(cells.alpha[:1, None]), about_minimiser):
+        loss = losses(cells.alpha[:, None])
+        if about_minimiser:
+            loss = about_the_minimiser(xp, loss)
+        problem = Problem(xp, loss, cells, order, spectrum)
+        state = problem.state(first, q, gamma, offset=offset)
         if descent is not None:
-            state = descend(problem, state, descent)
+            state = descend(problem, state, descent, least)
         state, lost = _newton(problem, state, *(_QUICK if descent is None else _PATIENT))
         saddle = _summary(problem, state)
-        lost = lost | ~(saddle.noise > VANISHED * start[1])
+        lost = lost | ~(saddle.noise > least * q)
         done = (saddle.residual < _EXACT) | lost | (order == _ORDERS[-1])
         places.append(index[done])
-        pieces.append((*saddle.at(done), lost[done]))
+        pieces.append((*saddle.at(done), state.envelope[done], lost[done]))
         rest = ~done
         if not bool(xp.any(rest)):
             break
         index, cells = index[rest], cells.at(rest)
-        start = tuple(value[rest] for value in state[:3])
-    *found, failed = in_order(xp, places, pieces)
-    return Saddle(*found), failed
+        first, q, gamma, offset = (value[rest] for value in state[:4])
+    *found, envelope, failed = in_order(xp, places, pieces)
+    return Saddle(*found), envelope, failed
+
+
+def _orders(loss: CellLosses, careful: bool) -> tuple[int, ...]:
+    """Of the quadrature; the first may be too coarse for Newton's method to find its way."""
+    coarse = (_ORDERS[0] if loss.breaks else MOST_EVEN) if careful else 0
+    return tuple(order for order in _ORDERS if order > coarse)
 
 
 def _newton(problem: Problem, state: State, steps: int, halvings: int) -> tuple[State, Any]:
@@ -135,7 +185,8 @@ def _newton(problem: Problem, state: State, steps: int, halvings: int) -> tuple[
         trial = state
         for _ in range(halvings):
             first, q, gamma = (v * xp.exp(length * d) for v, d in zip(state[:3], step, strict=True))
-            trial = problem.state(first, q, gamma, state.moments.proximal)
+            moved = state.signal_weight * problem.cells.signal * xp.expm1(length * step[0])
+            trial = problem.state(first, q, gamma, state.moments.proximal, state.offset + moved)
             reached = _norm(problem, state, _equations(problem, trial))
             good = settled | (reached <= (1 - length / 4) * far)
             if bool(xp.all(good | lost)):
@@ -177,7 +228,7 @@ def _jacobian(problem: Problem, state: State) -> tuple[tuple[Any, Any, Any], ...
 def _norm(problem: Problem, state: State, equations: tuple[Any, Any, Any]) -> Any:
     """Of the equations, relative to what they balance at a state."""
     return (
-        problem.xp.abs(equations[0]) * state.signal_weight / _balance(problem, state)
+        problem.xp.abs(equations[0] * state.signal_weight) / _balance(problem, state)
         + problem.xp.abs(equations[1])
         + problem.xp.abs(equations[2])
     )
@@ -213,18 +264,17 @@ def _cross(u: tuple[Any, Any, Any], v: tuple[Any, Any, Any]) -> tuple[Any, Any, 
 
 def _summary(problem: Problem, state: State) -> Saddle:
     xp, cells, found = problem.xp, problem.cells, state.moments
-    mean, _ = problem.law(state.signal_weight, state.noise)
     decay = cells.weight_decay * state.envelope
     variance = cells.signal_noise**2
     lack = found.products[0]
-    slope = lack - state.pull.pull
+    slope = (lack - state.pull.pull) / xp.clip(cells.aspect_ratio, 1.0, None)
     square = found.square / (state.pull.level * state.noise**2) - 1
     weight = state.signal_weight * (variance * lack + decay)
     balance = (cells.signal * found.step - weight) / _balance(problem, state)
     residual = defect(problem, state)
     for other in (slope, square, balance):
         residual = xp.maximum(residual, xp.abs(other))
-    train_mean = mean + found.step
+    train_mean = state.offset + found.step
 
     def over_samples(values: Any) -> Any:
         return xp.sum(found.weights * values, axis=-1)
@@ -233,7 +283,7 @@ def _summary(problem: Problem, state: State) -> Saddle:
         state.signal_weight,
         state.noise,
         state.noise * xp.sqrt(state.pull.squared_norm) / cells.orthogonal_noise,
-        train_mean,
+        problem.origin + train_mean,
         xp.sqrt(over_samples((found.proximal - train_mean[:, None]) ** 2)),
         over_samples(problem.loss.value(found.proximal)),
         residual,

@@ -100,9 +100,16 @@ def scrambled_nodes(classes: int, blocks: int, log2_count: int, seed: int) -> No
 
 
 def _parts(points: Array, classes: int, blocks: int) -> Array:
-    basis, inside = shares(classes), classes - 1
-    rows = (slice(inside), slice(inside, None))[:blocks]
-    return np.stack([points[:, row] @ basis[row] for row in rows])
+    """The coordinates in the rows of :func:`shares`, put together without the matrix."""
+    left = np.arange(classes - 1, 0, -1)
+    inside = points[:, : classes - 1] / np.sqrt(left * (left + 1))
+    plane = np.zeros((len(points), classes))
+    plane[:, :-1] = left * inside
+    plane[:, 1:] -= np.cumsum(inside, axis=1)
+    if blocks == 1:
+        return plane[None]
+    level = np.broadcast_to(points[:, -1:] / math.sqrt(classes), plane.shape)
+    return np.stack([plane, level])
 
 
 def _invariants(points: Array, plane: Array, blocks: int) -> Array:

@@ -37,7 +37,7 @@ def test_the_calibration_error_is_the_expectation(setting: dict[str, float]) -> 
 
 
 def test_calibration_errors_on_nodes_are_those_of_adaptive_quadrature() -> None:
-    means = np.array([0.0, 1e-9, 1e-3, 0.5, 1.0, 5.0, 60.0])
+    means = np.array([-60.0, -5.0, -0.5, -1e-3, 0.0, 1e-9, 1e-3, 0.5, 1.0, 5.0, 60.0])
     deviations = np.array([1e-8, 1e-3, 0.3, 1.0, 2.01, 10.0, 300.0, 1e4])
     m, s = (grid.ravel() for grid in np.meshgrid(means, deviations))
     expected = [gaussian_calibration_error(*pair) for pair in zip(m, s, strict=True)]

@@ -155,3 +155,35 @@ def test_loss_of_fresh_samples_is_exact_for_wide_logits(
         bends = [(z - mean) / spread for z in (-16, -4, -1, 0, 1, 4, 16)]
         expected = mpmath.quad(integrand, sorted([*bends, *range(-30, 31, 3)]))
     assert_allclose(found.loss, float(expected), rtol=1e-13)
+
+
+@pytest.mark.parametrize("penalty", ["quadratic", "huber", "power", "label-smoothing", "box"])
+def test_extreme_cells_are_solved(penalty: str) -> None:
+    """The quadrature follows logits that are 1e-13 or 1e5 wide."""
+    found = asymptotics(
+        np.array([1e-3, 0.5, 1.01, 10.0])[:, None, None, None],
+        signal_noise=np.array([0.0, 1e-3, 10.0, 1000.0])[:, None, None],
+        weight_decay=np.array([1e-12, 1e-6, 1000.0])[:, None],
+        penalty=penalty,
+        alpha=np.array([1e-4, 0.5]),
+    )
+    assert np.all(found.residual < 1e-12)
+
+
+def test_without_noise_along_the_signal_weak_decay_leaves_noise_in_proportion() -> None:
+    """At leading order the loss is a parabola: q^2 = x^2 (l'/l'')^2/(lambda - x^2)."""
+    decays = np.array([1e-12, 1e-9, 1e-6])
+    found = asymptotics(0.5, signal_noise=0.0, alpha=0.2, weight_decay=decays)
+    z = found.train_logit_mean
+    bend = 0.8 / (2 + 2 * np.cosh(z)) + 0.4
+    # l' = -(1 + gamma l'') kappa z, and 1/(1 + gamma l'') = 1 - x.
+    pull = decays * z / (1 - 0.5) / bend
+    q = 0.5 * pull / np.sqrt(0.5 - 0.5**2)
+    assert np.all(np.abs(found.noise_weight / q - 1) <= 20 * decays + 1e-14)
+
+
+def test_proximal_points_that_are_one_float64_are_told_apart() -> None:
+    cell = {"signal_noise": 1000.0, "penalty": "absolute", "alpha": 0.1}
+    found, exact = asymptotics(1000.0, weight_decay=1e-14, **cell), asymptotics(1000.0, **cell)
+    assert_allclose(found.signal_weight, exact.signal_weight, rtol=1e-12)
+    assert_allclose(found.noise_weight, exact.noise_weight, rtol=1e-12)

@@ -15,6 +15,7 @@ from logitreg.errors import (
     NotConvergedError,
     NotConvexError,
     SeparableError,
+    ShapeError,
     UnsupportedPenaltyError,
 )
 from logitreg.numerics import many_classes_saddle
@@ -325,7 +326,8 @@ def test_the_hessian_is_the_derivative_of_the_gradient_and_the_gradient_of_the_p
         ({"orthogonal_noise": 1e-200}, DataError, "orthogonal_noise is 1e-200"),
         ({"signal_noise": "half"}, DataError, "signal_noise is 'half'"),
         ({"weight_decay": None}, DataError, "weight_decay is None"),
-        ({"aspect_ratio": np.array([0.5, 0.6])}, DataError, "expected one number"),
+        ({"alpha": np.ones(2), "signal": np.ones(3)}, ShapeError, "do not broadcast"),
+        ({"classes": 10_001}, DataError, "classes is 10001; expected at most 10000"),
         ({"penalty": "entropy"}, NotConvexError, "convex"),
         ({"penalty": "absolute"}, UnsupportedPenaltyError, "pseudo-huber"),
         ({"penalty": "cosh", "classes": 2}, UnsupportedPenaltyError, "two classes"),
