@@ -222,7 +222,9 @@ def penalty(name_or_expression: str | Expr | Penalty, **values: object) -> Penal
     try:
         expression = parse_expression(name_or_expression)
     except ExpressionError as error:
-        near = get_close_matches(str(name_or_expression), CATALOGUE, n=1)
+        # A call, as of cos(z), is no slip in a name.
+        named = "(" not in str(name_or_expression)
+        near = get_close_matches(str(name_or_expression), CATALOGUE, n=1) if named else []
         hint = f"Did you mean the penalty {near[0]!r}? As an expression: " if near else ""
         raise ExpressionError(f"{hint}{error}") from None
     user = Penalty(str(name_or_expression), expression, coordinatewise(expression))
