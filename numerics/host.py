@@ -84,9 +84,9 @@ def on_host(values: Any) -> NDArray[Any]:
         return np.asarray([on_host(value) for value in values])
     if is_traced(values):
         raise DataError(
-            "an array is traced (by jit, vmap or grad), so that its numbers are not known; expected "
-            "numbers, on which decisions depend here; call this outside of the traced function, in "
-            "which target, sensitivity, fit_batch and the losses may be used"
+            "an array is traced (by jit, vmap or grad), so that its numbers are not known; "
+            "expected numbers, on which decisions depend here; call this outside of the traced "
+            "function, in which target, sensitivity, fit_batch and the losses may be used"
         )
     if is_torch_array(values):
         values = values.detach()

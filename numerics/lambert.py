@@ -119,7 +119,7 @@ def _root_of_tiny_in_float32(xp: Any, alpha: Any, ratio: float) -> Any:
 
 
 def _corrected_of_tiny(xp: Any, alpha: Any, g: Any, half: Any, ratio: float) -> Any:
-    """The root from that in float32, with half = exp(g/2), by a step of Halley's on log(g exp(g)/y).
+    """The root from that in float32, half = exp(g/2), by a step of Halley's on log(g exp(g)/y).
 
     In the logarithm a relative error of exp(g) counts for a part in g only.
     """

@@ -12,7 +12,7 @@ const is_even = (slider) => slider.dataset.scale === undefined;
 
 function start_state() {
     const start = FIELDS.map((field) => [field.id, Number(field.defaultValue)]);
-    return { penalty: "quadratic", ...Object.fromEntries(start), axis: "sigma_n" };
+    return { penalty: CHOICE.querySelector("[selected]").value, ...Object.fromEntries(start), axis: "sigma_n" };
 }
 
 /* The value if the field allows it, else the nearest that it does; NaN stays as it was. */

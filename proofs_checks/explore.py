@@ -72,12 +72,14 @@ CONTROLS = (
 )
 
 
-def explore_page(penalties: Sequence[str] = ()) -> str:
+def explore_page(penalties: Sequence[str] = (), *, beside_report: bool = False) -> str:
     """The page as one HTML text that needs no network.
 
     Parameters
     ----------
-    penalties : expressions f(z), whose exported functions are put beside those of the catalogue.
+    penalties : expressions f(z), whose exported functions are put beside those of the catalogue;
+        the page opens on the first.
+    beside_report : link to report.html.
 
     Raises
     ------
@@ -89,8 +91,11 @@ def explore_page(penalties: Sequence[str] = ()) -> str:
     >>> explore_page().startswith("<!DOCTYPE html>")
     True
     """
+    named = {p.expression: p.name for p in (*_own(penalties), *CATALOGUE.values())}
     page = template("explore.html.jinja").render(
         controls=CONTROLS,
+        start=named[penalty(penalties[0] if penalties else "quadratic").expression],
+        beside_report=beside_report,
         penalties=(*CATALOGUE.values(), *_own(penalties)),
         model=Markup(model_script(penalties)),
         view=Markup("\n".join(map(_file, _VIEW_SCRIPTS))),
@@ -99,9 +104,10 @@ def explore_page(penalties: Sequence[str] = ()) -> str:
 
 
 def write_explore_page(path: str | Path, penalties: Sequence[str] = ()) -> Path:
-    """Write :func:`explore_page` to `path` in UTF-8 and return the path."""
+    """Write :func:`explore_page` to `path` in UTF-8, linked to a report.html there; the path."""
     path = Path(path)
-    path.write_text(explore_page(penalties), encoding="utf-8")
+    page = explore_page(penalties, beside_report=path.with_name("report.html").exists())
+    path.write_text(page, encoding="utf-8")
     return path
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from logitreg import penalties
 from logitreg.errors import ExpressionError, NotConvexError
 from logitreg.proofs_checks.commands.explore import command
-from logitreg.proofs_checks.explore import CONTROLS, explore_page
+from logitreg.proofs_checks.explore import CONTROLS, explore_page, write_explore_page
 
 
 class Page(HTMLParser):
@@ -68,8 +68,25 @@ def test_every_parameter_of_a_penalty_has_a_control(page):
     assert owners == {"huber pseudo-huber", "power", "box"}
 
 
-def test_the_page_links_to_the_report(page):
-    assert {"href": "report.html"} in Page(page).all("a")
+def test_the_page_links_to_a_report_beside_it(tmp_path, page):
+    link = {"href": "report.html"}
+    assert link not in Page(page).all("a")
+    (tmp_path / "report.html").touch()
+    written = write_explore_page(tmp_path / "explore.html").read_text(encoding="utf-8")
+    assert link in Page(written).all("a")
+
+
+@pytest.mark.parametrize(
+    ("given", "first"),
+    [
+        ((), "quadratic"),
+        (("z^4 + z^2/3", "z^6 + z^2"), "z^4 + z^2/3"),
+        (("abs(z)",), "absolute"),
+    ],
+)
+def test_the_page_opens_on_the_first_penalty_that_is_given(given, first):
+    chosen = [a["value"] for a in Page(explore_page(given)).all("option") if "selected" in a]
+    assert chosen == [first]
 
 
 def test_the_command_writes_the_page(tmp_path, page):

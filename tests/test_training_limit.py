@@ -200,14 +200,18 @@ def test_numbers_give_floats_and_arrays_broadcast() -> None:
         ({"signal": np.array([1j])}, DataError, "complex"),
         ({"alpha": np.zeros(2), "signal": np.ones(3)}, ShapeError, "broadcast"),
         ({"penalty": "entropy"}, NotConvexError, "convex"),
-        ({"weight_decay": 1e-7, "signal_noise": 0.0}, NotConvergedError, "collapse"),
+        (
+            {"aspect_ratio": 1.0, "penalty": "box", "weight_decay": 1e-6, "signal_noise": 0.0},
+            NotConvergedError,
+            "collapse",
+        ),
     ],
 )
 def test_bad_parameters_are_named(
     arguments: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        asymptotics(0.02, **arguments)
+        asymptotics(**{"aspect_ratio": 0.02} | arguments)
 
 
 def test_simulation_supports_the_solution_of_the_right_equations_alone() -> None:

@@ -17,7 +17,7 @@ __all__ = ["command"]
     "penalties",
     multiple=True,
     metavar="F(Z)",
-    help="A penalty of your own, to choose beside the catalogue's; may be repeated.",
+    help="A penalty of your own, beside the catalogue's; may be repeated. The first is shown.",
 )
 @click.option(
     "--output",
@@ -33,8 +33,8 @@ def command(penalties: tuple[str, ...], output: Path) -> None:
     logitreg explore
     logitreg explore --penalty "z^2 + log(cosh(z/2))"
 
-    The functions of a --penalty are exported, their error measured. Beside report.html the two
-    pages link to each other.
+    The functions of a --penalty are exported, their error measured. Where there is a report.html
+    beside it, the page links to it.
     """
     from ..explore import write_explore_page
 

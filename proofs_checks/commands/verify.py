@@ -169,11 +169,9 @@ def _write_pages(ledger: Ledger, output: Path, *, quick: bool) -> None:
 
     figures: tuple[Figure, ...] = ()
     if not quick:
-        from ..explore import write_explore_page
         from ..gallery import catalogue_figures
 
         figures = catalogue_figures()
-        write_explore_page(output / "explore.html")
     page = render_report(
         ledger,
         figures=figures,
@@ -182,3 +180,8 @@ def _write_pages(ledger: Ledger, output: Path, *, quick: bool) -> None:
         explore=not quick,
     )
     (output / "report.html").write_text(page, encoding="utf-8")
+    if not quick:
+        from ..explore import write_explore_page
+
+        # After the report, to which it links if it is there.
+        write_explore_page(output / "explore.html")
